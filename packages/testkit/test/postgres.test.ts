@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { startPostgres, type PostgresServer } from '../src/index.ts'
+
+beforeEach(() => void vi.stubEnv('CODE_POSTGRES_URL', ''))
+afterEach(() => void vi.unstubAllEnvs())
+
+async function ask(server: PostgresServer, sql: string, password = server.password): Promise<unknown> {
+  const { host, port, user, database } = server
+  const client = new Client({ host, port, user, password, database })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ answer: unknown }>(sql)
+    return rows[0]?.answer
+  } finally {
+    await client.end()
+  }
+}
+
+test('a private server answers, and two at once are strangers', async () => {
+  const starting = [startPostgres(), startPostgres({ maxConnections: 7 })] as const
+  await using first = await starting[0]
+  await using second = await starting[1]
+  expect(first.port).not.toBe(second.port)
+  await ask(first, 'create table only_here ()')
+  expect(await ask(second, `select to_regclass('only_here') as answer`)).toBe(null)
+  expect(await ask(second, `select current_setting('max_connections') as answer`)).toBe('7')
+  const client = new Client({ connectionString: first.url })
+  await client.connect()
+  await client.end()
+})
+
+test('passwords are asked for, by SCRAM', async () => {
+  await using server = await startPostgres()
+  await expect(ask(server, 'select 1 as answer', 'wrong')).rejects.toThrow('password authentication failed')
+  expect(await ask(server, 'select left(rolpassword, 13) as answer from pg_authid where rolcanlogin')).toBe(
+    'SCRAM-SHA-256',
+  )
+  expect(
+    await ask(server, `select string_agg(distinct auth_method, ',') as answer from pg_hba_file_rules`),
+  ).toBe('scram-sha-256')
+})
+
+test('a stopped server refuses, and starts again on its port with its data', async () => {
+  await using server = await startPostgres()
+  const { url } = server
+  await ask(server, 'create table kept as select 42 as answer')
+  await server.stop()
+  await server.stop()
+  await expect(ask(server, 'select 1')).rejects.toThrow('ECONNREFUSED')
+  await server.start()
+  expect(server.url).toBe(url)
+  expect(await ask(server, 'select answer from kept')).toBe(42)
+})
+
+test('closing removes the data folder', async () => {
+  const server = await startPostgres()
+  const folder = await ask(server, `select current_setting('data_directory') as answer`)
+  expect(existsSync(String(folder))).toBe(true)
+  await server.close()
+  await server.close()
+  expect(existsSync(String(folder))).toBe(false)
+})
+
+test('the embedded server serves where it is asked for', async () => {
+  vi.stubEnv('CODE_POSTGRES', 'embedded')
+  await using server = await startPostgres({ settings: { work_mem: '7MB' } })
+  expect(await ask(server, `select current_setting('work_mem') as answer`)).toBe('7MB')
+  const version = await ask(server, `select current_setting('server_version_num')::int as answer`)
+  expect(version).toBeGreaterThanOrEqual(180_000)
+})
+
+test('a server given by url is used as it is, and never stopped', async () => {
+  await using real = await startPostgres()
+  vi.stubEnv('CODE_POSTGRES_URL', real.url)
+  const server = await startPostgres()
+  expect(server).toMatchObject({ port: real.port, user: 'postgres', password: real.password })
+  await expect(server.stop()).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
+  await expect(server.start()).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
+  await server.close()
+  expect(await ask(real, 'select 1 as answer')).toBe(1)
+})
+
+test('without any Postgres the error says what to install', async () => {
+  vi.stubEnv('CODE_POSTGRES', '')
+  vi.stubEnv('CODE_POSTGRES_BIN', '/nowhere')
+  await expect(startPostgres()).rejects.toMatchObject({
+    code: 'POSTGRES_MISSING',
+    message: expect.stringMatching(/apt-get install -y postgresql;.*brew[^]*\/nowhere/),
+  })
+})
+
+test('a setting the server refuses is told with its words', async () => {
+  await expect(startPostgres({ settings: { work_mem: 'a lot' } })).rejects.toMatchObject({
+    code: 'POSTGRES_FAILED',
+    message: expect.stringContaining('work_mem'),
+  })
+})
+
+test('a wrong limit is thrown at once', async () => {
+  await expect(startPostgres({ maxConnections: 0 })).rejects.toThrow(
+    new RangeError('maxConnections must be an integer from 1, got 0'),
+  )
+})
