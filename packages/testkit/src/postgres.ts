@@ -110,6 +110,45 @@ class PrivatePostgres implements PostgresServer {
     }
     this.#running = await this.#watchdog.start({
       command: join(this.#binaries.folder, 'postgres'),
+      args: [
+        '-D',
+        this.#data,
+        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      cwd: this.#folder,
+      env: { LC_ALL: 'C' },
+      owner: this.#binaries.owner,
+      // A fast shutdown: sessions are cut, not waited for.
+      stopSignal: 'SIGINT',
+      ready: (line) => line.includes('database system is ready to accept connections'),
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.stop()
+    this.#running = undefined
+  }
+
+  async close(): Promise<void> {
+    this.#running = undefined
+    await this.#watchdog.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get #data(): string {
+    return join(this.#folder, 'data')
+  }
+
+  async #initialise(): Promise<void> {
+    const { folder, owner } = this.#binaries
+    const passwordFile = join(this.#folder, 'password')
+    await writeFile(passwordFile, this.password, { mode: 0o600 })
+    if (owner !== undefined) await chown(passwordFile, owner.uid, owner.gid)
+    const initdb = await this.#watchdog.start({
+      command: join(folder, 'initdb'),
       args: ['-D', this.#data, '-U', this.user, `--pwfile=${passwordFile}`, ...initialFormat],
       cwd: this.#folder,
       env: { LC_ALL: 'C' },
