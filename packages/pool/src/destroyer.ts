@@ -1,0 +1,54 @@
+import type { DestroyReason, ObjectPoolOptions } from './options.ts'
+import { destroyChannel } from './telemetry.ts'
+import { isThenable } from './thenable.ts'
+
+/** Frees objects. A `destroy` that throws or rejects is counted and harms nothing else. */
+export class Destroyer<T extends object> {
+  readonly #pool: string
+  readonly #destroy: ObjectPoolOptions<T>['destroy']
+  readonly #onSettled: () => void
+  #pending = 0
+  #destroyed = 0
+  #failed = 0
+
+  constructor(pool: string, destroy: ObjectPoolOptions<T>['destroy'], onSettled: () => void) {
+    this.#pool = pool
+    this.#destroy = destroy
+    this.#onSettled = onSettled
+  }
+
+  /** How many asynchronous destructions are under way. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  get destroyed(): number {
+    return this.#destroyed
+  }
+
+  get failed(): number {
+    return this.#failed
+  }
+
+  destroy(object: T, reason: DestroyReason): void {
+    this.#destroyed++
+    if (destroyChannel.hasSubscribers) destroyChannel.publish({ pool: this.#pool, reason })
+    try {
+      const done = this.#destroy?.(object, reason)
+      if (isThenable(done)) void this.#settle(done)
+    } catch {
+      this.#failed++
+    }
+  }
+
+  async #settle(done: Promise<void>): Promise<void> {
+    this.#pending++
+    try {
+      await done
+    } catch {
+      this.#failed++
+    }
+    this.#pending--
+    this.#onSettled()
+  }
+}

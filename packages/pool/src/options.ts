@@ -1,0 +1,125 @@
+/** Why an object left the pool, as told to `destroy` and on the channel `code:pool:destroy`. */
+export type DestroyReason =
+  /** The borrower called `pool.destroy`. */
+  | 'broken'
+  /** `clear()` dropped it. */
+  | 'cleared'
+  /** The pool closed. */
+  | 'closed'
+  /** It lay idle longer than `idleTimeoutMs`. */
+  | 'idle'
+  /** `validate` said no, threw or rejected. */
+  | 'invalid'
+  /** Its creation settled after `createTimeoutMs`, or after the pool had closed. */
+  | 'late'
+  /** `reset` threw or rejected. */
+  | 'reset-failed'
+  /** `resize` left no room for it. */
+  | 'resized'
+
+/** What a pool lends and how it looks after it. */
+export interface ObjectPoolOptions<T extends object> {
+  /** The name in telemetry and error messages. @default 'pool-1', 'pool-2', … */
+  readonly name?: string | undefined
+  /** Makes one object. The signal aborts when `createTimeoutMs` has passed or the pool has closed. */
+  readonly create: (signal: AbortSignal) => T | Promise<T>
+  /** Frees one object. What it throws is counted in `stats().destroyFailures` and harms nothing else. */
+  readonly destroy?: ((object: T, reason: DestroyReason) => void | Promise<void>) | undefined
+  /** Tells whether an idle object may be lent. `false`, a throw or a rejection destroys it. */
+  readonly validate?: ((object: T) => boolean | Promise<boolean>) | undefined
+  /** Makes a returned object fit for the next borrower, who waits for it. A failure destroys the object. */
+  readonly reset?: ((object: T) => void | Promise<void>) | undefined
+  /** Most objects alive at once. Integer from 1. */
+  readonly maxSize: number
+  /** Objects that idle eviction leaves alone and `warm()` creates. Integer from 0 to `maxSize`. @default 0 */
+  readonly minSize?: number | undefined
+  /** Most callers waiting at once; the next is refused. Integer from 0. @default 10_000 */
+  readonly maxWaiting?: number | undefined
+  /** Which idle object is lent first: the last returned (warm caches) or the first (even wear). @default 'lifo' */
+  readonly order?: 'lifo' | 'fifo' | undefined
+  /** How long `acquire` waits, in milliseconds, from 1. @default 30_000 */
+  readonly acquireTimeoutMs?: number | undefined
+  /** How long one `create` may take, in milliseconds, from 1. @default 30_000 */
+  readonly createTimeoutMs?: number | undefined
+  /**
+   * The pause after a failed creation, in milliseconds, from 1. It doubles with every failure in a row, up to
+   * 32 times as long, and half of it is random. @default 50
+   */
+  readonly createBackoffMs?: number | undefined
+  /**
+   * How long an object may lie idle, in milliseconds, from 1: it is destroyed after one to one and a half
+   * times as long. @default undefined (for ever)
+   */
+  readonly idleTimeoutMs?: number | undefined
+}
+
+/** Options of one wait for an object. */
+export interface AcquireOptions {
+  /** Ends the wait; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** How long to wait, in milliseconds, from 1. @default the pool's `acquireTimeoutMs` */
+  readonly timeoutMs?: number | undefined
+  /** Higher goes first; equals are served in order of arrival. @default 0 */
+  readonly priority?: number | undefined
+}
+
+const defaults = {
+  minSize: 0,
+  maxWaiting: 10_000,
+  order: 'lifo',
+  acquireTimeoutMs: 30_000,
+  createTimeoutMs: 30_000,
+  createBackoffMs: 50,
+} as const
+
+type Defaulted = keyof typeof defaults
+export type CheckedOptions<T extends object> = Omit<ObjectPoolOptions<T>, Defaulted> & {
+  readonly [K in Defaulted]: Exclude<ObjectPoolOptions<T>[K], undefined>
+}
+
+export function checkOptions<T extends object>(options: ObjectPoolOptions<T>): CheckedOptions<T> {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const checked = { ...defaults, ...Object.fromEntries(given) } as CheckedOptions<T>
+
+  if (typeof checked.create !== 'function')
+    throw new TypeError(`create must be a function, got ${describe(checked.create)}`)
+  for (const name of ['destroy', 'validate', 'reset'] as const) {
+    const value = checked[name]
+    if (value !== undefined && typeof value !== 'function') {
+      throw new TypeError(`${name} must be a function, got ${describe(value)}`)
+    }
+  }
+  checkSizes(checked.minSize, checked.maxSize)
+  checkInteger('maxWaiting', checked.maxWaiting, 0)
+  if (checked.order !== 'lifo' && checked.order !== 'fifo') {
+    throw new TypeError(`order must be 'lifo' or 'fifo', got ${describe(checked.order)}`)
+  }
+  for (const name of ['acquireTimeoutMs', 'createTimeoutMs', 'createBackoffMs', 'idleTimeoutMs'] as const) {
+    const value = checked[name]
+    if (value !== undefined) checkMs(name, value)
+  }
+  return checked
+}
+
+export function checkSizes(minSize: number, maxSize: number): void {
+  checkInteger('maxSize', maxSize, 1)
+  checkInteger('minSize', minSize, 0)
+  if (minSize > maxSize) throw new RangeError(`minSize must be at most maxSize (${maxSize}), got ${minSize}`)
+}
+
+export function checkInteger(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(`${name} must be an integer from ${least}, got ${describe(value)}`)
+  }
+}
+
+/** Timers of Node.js overflow at 2 ** 31 milliseconds and then fire at once. */
+export function checkMs(name: string, value: number): void {
+  if (typeof value !== 'number' || !(value >= 1 && value < 2 ** 31)) {
+    throw new RangeError(`${name} must be milliseconds from 1 to 2147483647, got ${describe(value)}`)
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
+}

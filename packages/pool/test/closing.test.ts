@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { ObjectPool } from '../src/index.ts'
+
+test('close waits for every object to be back and destroyed', async () => {
+  const ended: string[] = []
+  const pool = new ObjectPool({
+    create: () => ({}),
+    destroy: async (_, reason) => void ended.push(reason),
+    maxSize: 2,
+  })
+  const lent = await pool.acquire()
+  pool.release(await pool.acquire())
+  const closing = pool.close()
+  expect(pool.tryAcquire()).toBeUndefined()
+  await expect(pool.acquire()).rejects.toMatchObject({ code: 'POOL_CLOSED' })
+  pool.release(lent)
+  expect(await closing).toMatchObject({ closed: true, holders: [] })
+  expect(ended).toEqual(['closed', 'closed'])
+  expect(await pool.close()).toBe(await closing)
+})
+
+test('close serves those who wait already', async () => {
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+  const lent = await pool.acquire()
+  const waiting = pool.acquire()
+  const closing = pool.close()
+  pool.release(lent)
+  expect(await waiting).toBe(lent)
+  pool.release(lent)
+  expect(await closing).toMatchObject({ closed: true })
+})
+
+test('close rejects those who wait on demand', async () => {
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+  const lent = await pool.acquire()
+  const waiting = pool.acquire()
+  const closing = pool.close({ waiters: 'reject' })
+  await expect(waiting).rejects.toMatchObject({ code: 'POOL_CLOSED' })
+  pool.release(lent)
+  expect(await closing).toMatchObject({ closed: true })
+})
+
+test('close ends at its deadline and reports who still holds an object', async () => {
+  const ended: string[] = []
+  const pool = new ObjectPool({
+    create: () => ({}),
+    destroy: (_, reason) => void ended.push(reason),
+    maxSize: 1,
+  })
+  const leaked = await pool.acquire()
+  const waiting = pool.acquire()
+  const outcome = expect(waiting).rejects.toMatchObject({ code: 'POOL_CLOSED' })
+  expect(await pool.close({ deadlineMs: 20 })).toMatchObject({
+    closed: false,
+    holders: [{ heldMs: expect.any(Number) }],
+  })
+  await outcome
+  pool.release(leaked)
+  expect(ended).toEqual(['closed'])
+})
+
+test('close gives up a creation that nobody waits for, and destroys what it makes', async () => {
+  const ended: string[] = []
+  const made = Promise.withResolvers<object>()
+  const pool = new ObjectPool({
+    create: () => made.promise,
+    destroy: (_, reason) => void ended.push(reason),
+    maxSize: 1,
+  })
+  const warming = pool.warm(1).catch((error: unknown) => error)
+  expect(await pool.close()).toMatchObject({ closed: true })
+  expect(await warming).toMatchObject({ code: 'POOL_CREATE_FAILED' })
+  made.resolve({})
+  await expect.poll(() => ended).toEqual(['late'])
+})
+
+test('an aborted wait does not hold up a close', async () => {
+  const made = Promise.withResolvers<object>()
+  const pool = new ObjectPool({ create: () => made.promise, maxSize: 1 })
+  const abort = new AbortController()
+  const waiting = pool.acquire({ signal: abort.signal })
+  const closing = pool.close()
+  abort.abort(new Error('gone'))
+  await expect(waiting).rejects.toThrow('gone')
+  made.resolve({})
+  expect(await closing).toMatchObject({ closed: true })
+})

@@ -1,0 +1,135 @@
+import { expect, test, vi } from 'vitest'
+import { ObjectPool } from '../src/index.ts'
+
+test('a failed creation rejects those who wait when no live object could come back to them', async () => {
+  const pool = new ObjectPool({ name: 'db', create: () => Promise.reject(new Error('refused')), maxSize: 2 })
+  const error = await pool.acquire().catch((error: unknown) => error)
+  expect(error).toMatchObject({ code: 'POOL_CREATE_FAILED', cause: new Error('refused') })
+  expect((error as Error).message).toMatch(
+    /^db: creating an object failed: refused \(next attempt in \d+ ms\)$/,
+  )
+})
+
+test('a failed creation leaves those alone whom a lent object can still serve', async () => {
+  let broken = false
+  const pool = new ObjectPool({
+    create: () => {
+      if (broken) throw new Error('too many clients')
+      return {}
+    },
+    maxSize: 2,
+  })
+  const object = await pool.acquire()
+  broken = true
+  const waiting = pool.acquire()
+  expect(pool.stats()).toMatchObject({ waiting: 1, createFailures: 1 })
+  pool.release(object)
+  expect(await waiting).toBe(object)
+})
+
+test('a factory that always fails is asked seldom, and the event loop stays free', async () => {
+  vi.useFakeTimers()
+  try {
+    let attempts = 0
+    const pool = new ObjectPool({
+      create: () => {
+        attempts++
+        throw new Error('down')
+      },
+      maxSize: 4,
+      createBackoffMs: 50,
+    })
+    let rejections = 0
+    let over = false
+    const caller = async (): Promise<void> => {
+      while (!over) await pool.acquire().catch(() => rejections++)
+    }
+    const callers = Array.from({ length: 10 }, caller)
+    await vi.advanceTimersByTimeAsync(3000)
+    over = true
+    await vi.advanceTimersByTimeAsync(2000)
+    await Promise.all(callers)
+    expect(attempts).toBeGreaterThan(2)
+    expect(attempts).toBeLessThan(20)
+    expect(rejections).toBeGreaterThanOrEqual(attempts)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a creation that never settles frees its slot, and what it makes too late is destroyed', async () => {
+  vi.useFakeTimers()
+  try {
+    const ended: string[] = []
+    const slow = Promise.withResolvers<object>()
+    let signal: AbortSignal | undefined
+    const pool = new ObjectPool<object>({
+      create: (given) => ((signal ??= given) === given ? slow.promise : {}),
+      destroy: (_, reason) => void ended.push(reason),
+      maxSize: 1,
+      createTimeoutMs: 100,
+    })
+    const waiting = pool.acquire()
+    const outcome = expect(waiting).rejects.toThrow('create did not settle within 100 ms')
+    await vi.advanceTimersByTimeAsync(100)
+    await outcome
+    expect(signal?.aborted).toBe(true)
+    expect(pool.stats()).toMatchObject({ creating: 0 })
+    slow.resolve({})
+    await vi.advanceTimersByTimeAsync(0)
+    expect(ended).toEqual(['late'])
+    const next = pool.acquire()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await next).toEqual({})
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a factory that gives no object, or the same one twice, has failed', async () => {
+  const nothing = new ObjectPool<object>({ create: () => undefined as never, maxSize: 1 })
+  await expect(nothing.acquire()).rejects.toThrow('create must give an object, got undefined')
+  const same = {}
+  const twice = new ObjectPool({ create: () => same, maxSize: 2 })
+  await twice.acquire()
+  await expect(twice.warm(2)).rejects.toThrow('create gave an object that the pool has already')
+})
+
+test('an idle object is destroyed after its time, but never below the minimum', async () => {
+  vi.useFakeTimers()
+  try {
+    const ended: string[] = []
+    const pool = new ObjectPool({
+      create: () => ({}),
+      destroy: (_, reason) => void ended.push(reason),
+      minSize: 1,
+      maxSize: 3,
+      idleTimeoutMs: 1000,
+    })
+    await pool.warm(3)
+    await vi.advanceTimersByTimeAsync(900)
+    expect(pool.stats().idle).toBe(3)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(pool.stats().idle).toBe(1)
+    expect(ended).toEqual(['idle', 'idle'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a destroy that throws or rejects is counted and harms nothing', async () => {
+  let asynchronous = false
+  const pool = new ObjectPool({
+    create: () => ({}),
+    destroy: () => {
+      if (!asynchronous) throw new Error('stuck')
+      return Promise.reject(new Error('stuck'))
+    },
+    maxSize: 1,
+  })
+  pool.destroy(await pool.acquire())
+  asynchronous = true
+  pool.destroy(await pool.acquire())
+  expect(await pool.close()).toMatchObject({ closed: true })
+  expect(pool.stats().destroyFailures).toBe(2)
+})
