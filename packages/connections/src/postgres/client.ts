@@ -1,0 +1,285 @@
+import { ConnectionsError } from '../errors.ts'
+import { queryChannel, type QueryMessage } from '../telemetry.ts'
+import { CopyIn, type CopyResult, type CopyRows } from './copy-in.ts'
+import type { CopyOptions, QueryOptions, QueryResult } from './options.ts'
+import { StatementNames } from './statement-names.ts'
+import { graceMs, messageOf, serverError, type Wire } from './wire.ts'
+
+/** What the clients of a pool have in common. */
+export interface ClientSettings {
+  readonly pool: string
+  readonly statementTimeoutMs: number
+  readonly maxPrepared: number
+  readonly counts: { statements: number; failures: number }
+}
+
+interface Limits {
+  readonly timeoutMs: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+interface Operation<R> {
+  /** The last call of an operation: a result, or an error that is not `undefined`. */
+  readonly done: (error: unknown, result?: R) => void
+  readonly giveUp: (reason: unknown) => void
+}
+
+/** One connection: one statement at a time, each settled within its limits whatever the server does. */
+export class PostgresClient {
+  readonly #wire: Wire
+  readonly #settings: ClientSettings
+  readonly #names: StatementNames
+  #settling: Promise<void> | undefined
+
+  constructor(wire: Wire, settings: ClientSettings) {
+    this.#wire = wire
+    this.#settings = settings
+    this.#names = new StatementNames(settings.maxPrepared, (name) => wire.closeStatement(name))
+  }
+
+  /** Whether it may be lent: not known to be lost. */
+  get usable(): boolean {
+    return this.#wire.lostBy === undefined
+  }
+
+  /** Runs one statement. One with values is prepared, once for each text. */
+  query<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    { name, signal, timeoutMs = this.#settings.statementTimeoutMs }: QueryOptions,
+  ): Promise<QueryResult<R>> {
+    return this.#told(
+      async () => {
+        await this.#settling
+        return this.#prepared<R>(text, values, name ?? (values && this.#names.of(text)), {
+          signal,
+          timeoutMs,
+        })
+      },
+      (result) => result.rowCount ?? 0,
+    )
+  }
+
+  copyFrom(
+    table: string,
+    columns: readonly string[],
+    rows: CopyRows,
+    { signal, timeoutMs = this.#settings.statementTimeoutMs }: CopyOptions,
+  ): Promise<CopyResult> {
+    return this.#told(
+      async () => {
+        await this.#settling
+        return this.#copy(table, columns, rows, { signal, timeoutMs })
+      },
+      (result) => result.rows,
+    )
+  }
+
+  /** Ends a transaction that is open, if there is one. Never rejects: a connection that cannot is given up. */
+  async rollback(): Promise<void> {
+    try {
+      await this.#settling
+      if (this.#wire.inTransaction) await this.query('rollback', undefined, { timeoutMs: graceMs })
+    } catch (error) {
+      this.#wire.drop(error)
+    }
+  }
+
+  /** Makes it fit for the next borrower: synchronously, as a rule. A failure means that it is not. */
+  reset(): void | Promise<void> {
+    if (this.#settling === undefined && this.#wire.ready && !this.#wire.inTransaction) return undefined
+    return this.#clean()
+  }
+
+  close(): Promise<void> {
+    return this.#wire.end()
+  }
+
+  /** Hangs up at once; what runs on it fails. */
+  drop(cause: unknown): void {
+    this.#wire.drop(cause)
+  }
+
+  async #prepared<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    name: string | undefined,
+    limits: Limits,
+  ): Promise<QueryResult<R>> {
+    try {
+      return await this.#query<R>(text, values, name, limits)
+    } catch (error) {
+      if (name === undefined || !isStale(error)) throw error
+      this.#wire.closeStatement(name)
+      // It was refused before it did anything; but a transaction is lost by that, and its owner must know.
+      if (this.#wire.inTransaction) throw error
+      return this.#query<R>(text, values, name, limits)
+    }
+  }
+
+  #query<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    name: string | undefined,
+    limits: Limits,
+  ): Promise<QueryResult<R>> {
+    return this.#operate<QueryResult<R>>(text, limits, ({ done }) => {
+      this.#wire.query({ text, values: values as unknown[] | undefined, name }, (error, result) => {
+        if (error) done(error)
+        else done(undefined, (Array.isArray(result) ? result.at(-1) : result) as QueryResult<R>)
+      })
+      return () => false
+    })
+  }
+
+  #copy(
+    table: string,
+    columns: readonly string[],
+    rows: CopyRows,
+    { signal, timeoutMs }: Limits & { readonly timeoutMs: number },
+  ): Promise<CopyResult> {
+    const what = `copy into ${table}`
+    let timer: NodeJS.Timeout | undefined
+    // How long the rows take to come is the caller's affair: only the server's share is timed.
+    return this.#operate<CopyResult>(what, { signal, timeoutMs: undefined }, ({ done, giveUp }) => {
+      const copy = new CopyIn(table, columns, rows, {
+        onServerTurn: (isServers) => {
+          clearTimeout(timer)
+          if (isServers) timer = setTimeout(() => giveUp(this.#timeout(what, timeoutMs)), timeoutMs)
+        },
+        onDone: (error, result) => {
+          clearTimeout(timer)
+          done(error, result)
+        },
+      })
+      this.#wire.copy(copy)
+      return () => {
+        const told = copy.stop()
+        clearTimeout(timer)
+        return told
+      }
+    })
+  }
+
+  /**
+   * One exchange with the server, made to settle: by its outcome when the connection is ready again, else at the
+   * limit or the abort at once. `start` returns what tells the server to stop; `false` means it has no way to.
+   */
+  #operate<R>(
+    what: string,
+    { timeoutMs, signal }: Limits,
+    start: (operation: Operation<R>) => () => boolean,
+  ): Promise<R> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const { lostBy } = this.#wire
+    if (lostBy !== undefined) return Promise.reject(this.#describe(lostBy.error, what))
+
+    return new Promise<R>((resolve, reject) => {
+      let over = false
+      let failure: unknown
+      const end = (settle: () => void): void => {
+        if (over) return
+        over = true
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        settle()
+      }
+      const giveUp = (reason: unknown): void =>
+        end(() => {
+          this.#settling = this.#settle(stop, () => failure)
+          reject(reason)
+        })
+      const done = (error: unknown, result?: R): void => {
+        if (error === undefined) return end(() => resolve(result as R))
+        failure = error
+        this.#wire.whenReady(() => end(() => reject(this.#describe(error, what))))
+      }
+      const onAbort = (): void => giveUp(signal?.reason)
+      const timer =
+        timeoutMs && setTimeout(() => giveUp(this.#timeout(what, timeoutMs)), Math.max(1, timeoutMs))
+      signal?.addEventListener('abort', onAbort)
+      const stop = start({ done, giveUp })
+    })
+  }
+
+  /**
+   * Stops a statement whose caller has gone. The connection is kept only if the server says that it was cut
+   * short (57014): then the interrupt has been used up and cannot hit the next statement.
+   */
+  async #settle(stop: () => boolean, failure: () => unknown): Promise<void> {
+    const interrupted = stop() ? undefined : this.#wire.cancel()
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs)
+      this.#wire.whenReady(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    if (!this.#wire.ready || serverError(failure())?.code !== '57014') {
+      this.#wire.drop(new Error('its statement was given up'))
+    }
+    await interrupted
+    this.#settling = undefined
+  }
+
+  async #clean(): Promise<void> {
+    await this.#settling
+    if (!this.#wire.ready) this.#wire.drop(new Error('it was returned while a statement was under way'))
+    await this.rollback()
+    if (this.#wire.lostBy !== undefined) throw this.#wire.lostBy.error
+  }
+
+  #describe(error: unknown, what: string): unknown {
+    const { pool } = this.#settings
+    const fromServer = serverError(error)
+    const options = { cause: error, sqlState: fromServer?.code }
+    if (this.#wire.lostBy !== undefined) {
+      const message = `${pool}: the connection was lost: ${messageOf(error)}: ${brief(what)}`
+      return new ConnectionsError('CONNECTIONS_LOST', message, options)
+    }
+    // What the caller's own rows, values or parsers threw stays theirs.
+    if (fromServer === undefined) return error
+    return new ConnectionsError(
+      'CONNECTIONS_QUERY',
+      `${pool}: ${fromServer.message}: ${brief(what)}`,
+      options,
+    )
+  }
+
+  #timeout(what: string, timeoutMs: number): ConnectionsError {
+    const message = `${this.#settings.pool}: not done after ${Math.round(timeoutMs)} ms: ${brief(what)}`
+    return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
+  }
+
+  /** Runs `work`, counts it and tells it to who listens. */
+  async #told<R>(work: () => Promise<R>, rowsOf: (result: R) => number): Promise<R> {
+    const { pool, counts } = this.#settings
+    const startedAt = queryChannel.hasSubscribers ? performance.now() : 0
+    const tell = (ok: boolean, rows: number, code?: string): void => {
+      if (!queryChannel.hasSubscribers) return
+      const ms = performance.now() - startedAt
+      queryChannel.publish({ pool, ms, ok, lane: 'exclusive', rows, code } satisfies QueryMessage)
+    }
+    counts.statements++
+    try {
+      const result = await work()
+      tell(true, rowsOf(result))
+      return result
+    } catch (error) {
+      counts.failures++
+      tell(false, 0, error instanceof ConnectionsError ? error.code : (error as Error | undefined)?.name)
+      throw error
+    }
+  }
+}
+
+/** The plan of a prepared statement no longer fits its tables, or somebody deallocated it. */
+function isStale(error: unknown): boolean {
+  const fromServer = error instanceof ConnectionsError ? serverError(error.cause) : undefined
+  if (fromServer === undefined) return false
+  return fromServer.code === '26000' || fromServer.routine === 'RevalidateCachedQuery'
+}
+
+function brief(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}

@@ -1,0 +1,120 @@
+import type { ConnectionOptions } from 'node:tls'
+import { checkInteger, checkMs, withDefaults } from '../check.ts'
+
+/** Where the server is, and how many connections it may be asked for. What is not given comes from `PGHOST` and its like. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`. Its parts win over the options below. */
+  readonly connectionString?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly user?: string | undefined
+  readonly password?: string | (() => string | Promise<string>) | undefined
+  readonly database?: string | undefined
+  /** `true`, or options of `node:tls`. @default false */
+  readonly ssl?: boolean | ConnectionOptions | undefined
+  /** The name in telemetry, messages and `pg_stat_activity`. @default the manager's name for it, or 'postgres-1', … */
+  readonly name?: string | undefined
+  /** Connections that `warm()` opens and idleness does not close. Integer from 0 to `maxSize`. @default 0 */
+  readonly minSize?: number | undefined
+  /** Most connections at once. Integer from 1. @default 10 */
+  readonly maxSize?: number | undefined
+  /** Most callers waiting for a connection. Integer from 0. @default 10_000 */
+  readonly maxWaiting?: number | undefined
+  /** How long to wait for a connection, in milliseconds. @default 10_000 */
+  readonly acquireTimeoutMs?: number | undefined
+  /** How long connecting and logging in may take, in milliseconds. @default 5_000 */
+  readonly connectTimeoutMs?: number | undefined
+  /** How long one statement may take, in milliseconds. @default 30_000 */
+  readonly statementTimeoutMs?: number | undefined
+  /** How long a connection beyond `minSize` may lie idle, in milliseconds. @default 60_000 */
+  readonly idleTimeoutMs?: number | undefined
+  /** Most statements kept prepared on one connection; 0 prepares none. Integer from 0. @default 256 */
+  readonly maxPrepared?: number | undefined
+  /** Told of each notice of the server. */
+  readonly onNotice?: ((notice: PostgresNotice) => void) | undefined
+  /** Turns a column's text into a value, instead of pg's own parsers. */
+  readonly types?: PostgresTypes | undefined
+}
+
+export interface PostgresNotice {
+  readonly severity?: string | undefined
+  readonly code?: string | undefined
+  readonly message?: string | undefined
+}
+
+export interface PostgresTypes {
+  getTypeParser(oid: number, format?: string): (text: string) => unknown
+}
+
+/** Options of one statement. */
+export interface QueryOptions {
+  /** The name to prepare the statement under, the same for all its uses. @default one derived from its text */
+  readonly name?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  /** How long it may take with its wait for a connection, in milliseconds. @default acquireTimeoutMs, then statementTimeoutMs */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Options of a COPY. */
+export interface CopyOptions {
+  readonly signal?: AbortSignal | undefined
+  /** How long the server may keep silent when it is its turn, in milliseconds. @default `statementTimeoutMs` */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Options of a transaction. */
+export interface TransactionOptions {
+  /** @default the server's, which is 'read committed' as a rule */
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined
+  /** @default false */
+  readonly readOnly?: boolean | undefined
+  /** How often to run it again after a serialization failure or deadlock (SQLSTATE 40001, 40P01). @default 0 */
+  readonly retries?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** How long the whole may take, repetitions included, in milliseconds. @default undefined: each statement has its limit */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What a statement gave. Of several statements in one text, the last. */
+export interface QueryResult<R> {
+  readonly rows: R[]
+  /** How many rows it returned or changed, where that makes sense. */
+  readonly rowCount: number | null
+  /** The first word of what the server says it did. */
+  readonly command: string
+  readonly fields: readonly QueryField[]
+}
+
+export interface QueryField {
+  readonly name: string
+  readonly dataTypeID: number
+}
+
+const defaults = {
+  minSize: 0,
+  maxSize: 10,
+  maxWaiting: 10_000,
+  acquireTimeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 30_000,
+  idleTimeoutMs: 60_000,
+  maxPrepared: 256,
+}
+
+export type CheckedOptions = Omit<PostgresOptions, keyof typeof defaults> & Readonly<typeof defaults>
+
+export function checkOptions(options: PostgresOptions): CheckedOptions {
+  const checked = withDefaults(defaults, options) as CheckedOptions
+  checkInteger('maxSize', checked.maxSize, 1)
+  checkInteger('minSize', checked.minSize, 0)
+  if (checked.minSize > checked.maxSize) {
+    throw new RangeError(`minSize must be at most maxSize (${checked.maxSize}), got ${checked.minSize}`)
+  }
+  checkInteger('maxWaiting', checked.maxWaiting, 0)
+  checkInteger('maxPrepared', checked.maxPrepared, 0)
+  checkMs('acquireTimeoutMs', checked.acquireTimeoutMs)
+  checkMs('connectTimeoutMs', checked.connectTimeoutMs)
+  checkMs('statementTimeoutMs', checked.statementTimeoutMs)
+  checkMs('idleTimeoutMs', checked.idleTimeoutMs)
+  return checked
+}

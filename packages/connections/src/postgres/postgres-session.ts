@@ -1,0 +1,88 @@
+import type { PostgresClient } from './client.ts'
+import type { CopyResult, CopyRows } from './copy-in.ts'
+import type { CopyOptions, QueryOptions, QueryResult } from './options.ts'
+import { textOf, type SqlTag } from './sql.ts'
+
+/** Where statements can be run: a pool, a connection on loan, or a transaction. */
+export interface PostgresSession {
+  /**
+   * Runs a statement. With `values`, even none (`[]`), it is prepared once on each connection.
+   * @throws {ConnectionsError} CONNECTIONS_QUERY, CONNECTIONS_TIMEOUT, CONNECTIONS_LOST; from a pool also
+   * CONNECTIONS_REFUSED, CONNECTIONS_QUEUE_FULL, CONNECTIONS_CLOSED
+   */
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<QueryResult<R>>
+  /** `query` as a template tag: every `${value}` becomes a parameter. */
+  readonly sql: SqlTag
+  /**
+   * Writes rows into a table by COPY, as fast as the server takes them and in constant memory: all of them or,
+   * when one fails, none. Table (`schema.table`) and columns are named exactly as they are stored. What the
+   * rows' source throws is thrown on unchanged.
+   * @throws {ConnectionsError} as `query`, and CONNECTIONS_VALUE
+   */
+  copyFrom(
+    table: string,
+    columns: readonly string[],
+    rows: CopyRows,
+    options?: CopyOptions,
+  ): Promise<CopyResult>
+}
+
+/**
+ * A connection in one holder's hands until its lease or transaction is over. Statements run one after the
+ * other, in the order of the calls.
+ */
+export class LentSession implements PostgresSession {
+  readonly #client: PostgresClient
+  readonly #signal: AbortSignal | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #ended = false
+
+  constructor(client: PostgresClient, signal?: AbortSignal) {
+    this.#client = client
+    this.#signal = signal
+  }
+
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options: QueryOptions = {},
+  ): Promise<QueryResult<R>> {
+    return this.#next(() => this.#client.query<R>(text, values, this.#within(options)))
+  }
+
+  readonly sql: SqlTag = (strings, ...values) => this.query(textOf(strings), values)
+
+  copyFrom(
+    table: string,
+    columns: readonly string[],
+    rows: CopyRows,
+    options: CopyOptions = {},
+  ): Promise<CopyResult> {
+    return this.#next(() => this.#client.copyFrom(table, columns, rows, this.#within(options)))
+  }
+
+  /** From here on the connection is somebody else's. */
+  end(): void {
+    this.#ended = true
+  }
+
+  async #next<R>(run: () => Promise<R>): Promise<R> {
+    const mine = this.#last.then(() => {
+      if (this.#ended)
+        throw new TypeError('this connection has been returned: its lease or transaction is over')
+      return run()
+    })
+    this.#last = mine.catch(() => {})
+    return mine
+  }
+
+  #within<O extends { readonly signal?: AbortSignal | undefined }>(options: O): O {
+    if (this.#signal === undefined) return options
+    const { signal } = options
+    return { ...options, signal: signal ? AbortSignal.any([this.#signal, signal]) : this.#signal }
+  }
+}

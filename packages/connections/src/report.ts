@@ -1,0 +1,37 @@
+/** Somebody who had not finished when a close reached its deadline. */
+export interface Holder {
+  readonly heldMs: number
+  /** What is held: the pool's name, or the request. */
+  readonly label?: string | undefined
+}
+
+/** How a close ended. */
+export interface CloseReport {
+  /** Whether everything had been returned and closed by the deadline. */
+  readonly closed: boolean
+  readonly ms: number
+  readonly holders: readonly Holder[]
+}
+
+/** Options of a close, which always ends. */
+export interface CloseOptions {
+  /** How long to wait for what is still in use, in milliseconds, from 1. @default 10_000 */
+  readonly deadlineMs?: number | undefined
+}
+
+/** How one pool answered when asked for a sign of life. */
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly ms: number
+  readonly critical: boolean
+  readonly error?: string | undefined
+}
+
+/** How all of them answered. */
+export interface HealthReport {
+  readonly isHealthy: boolean
+  readonly checks: readonly HealthCheck[]
+  /** The names of those that failed. */
+  readonly failures: readonly string[]
+}

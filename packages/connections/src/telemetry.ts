@@ -1,0 +1,56 @@
+import { channel, type Channel } from 'node:diagnostics_channel'
+
+/** A statement ended, well or not. */
+export interface QueryMessage {
+  readonly pool: string
+  readonly ms: number
+  readonly ok: boolean
+  /** How it travelled: every statement has a connection to itself. */
+  readonly lane: 'exclusive'
+  readonly rows: number
+  /** The error's code when it failed. */
+  readonly code?: string | undefined
+}
+
+/** An attempt to connect ended. */
+export interface ConnectMessage {
+  readonly pool: string
+  readonly ms: number
+  readonly ok: boolean
+}
+
+/** A connection was given up. */
+export interface CloseMessage {
+  readonly pool: string
+  readonly reason: string
+}
+
+/** A caller got a connection after waiting for it. */
+export interface WaitMessage {
+  readonly pool: string
+  readonly waitedMs: number
+}
+
+/** A transaction is run once more. */
+export interface RetryMessage {
+  readonly pool: string
+  /** The SQLSTATE that asked for it. */
+  readonly reason: string
+}
+
+/** An HTTP exchange ended. `status` is 0 when no response came; `ok` means 200 to 299, received whole. */
+export interface HttpMessage {
+  readonly origin: string
+  readonly method: string
+  readonly status: number
+  readonly ms: number
+  readonly ok: boolean
+  readonly retries: number
+}
+
+export const queryChannel: Channel = channel('code:connections:query')
+export const connectChannel: Channel = channel('code:connections:connect')
+export const closeChannel: Channel = channel('code:connections:close')
+export const waitChannel: Channel = channel('code:connections:wait')
+export const retryChannel: Channel = channel('code:connections:retry')
+export const httpChannel: Channel = channel('code:connections:http')
