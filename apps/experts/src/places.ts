@@ -11,8 +11,11 @@ export interface Place {
 
 /** What a name is found by: without case, accents or doubled spaces. */
 export function placeKey(name: string): string {
-  return name.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().replaceAll(/\s+/g, ' ').trim()
+  const plain = isAscii.test(name) ? name : name.normalize('NFKD').replaceAll(/\p{M}/gu, '')
+  return plain.toLowerCase().replaceAll(/\s+/g, ' ').trim()
 }
+
+const isAscii = /^[\x20-\x7e]*$/
 
 /**
  * The places whose names begin with the key, in order of their names, or when there is none, the names most
@@ -32,5 +35,6 @@ export const findPlacesSql = `
 /** The parameters of `findPlacesSql` for a question. */
 export function findPlacesValues(text: string): [from: string, to: string] {
   const key = placeKey(text)
-  return [key, `${key}\u{10FFFF}`]
+  // A text of accents alone has an empty key: every name would begin with it.
+  return [key, key === '' ? '' : `${key}\u{10FFFF}`]
 }

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, superviseProcess, type PostgresServer, type SupervisedProcess } from '@code/testkit'
 import type { ImportReport } from './import-places.ts'
@@ -34,7 +35,7 @@ export async function startStack(onStep: (step: string) => void = () => {}): Pro
     onStep('starting Postgres')
     const database = parts.use(await startPostgres({ maxConnections: 200 }))
     onStep('starting the atlas')
-    const atlas = parts.use(await run('atlas.ts', [], {}))
+    const atlas = parts.use(await run('atlas', [], {}))
     onStep('importing 171,075 cities')
     const imported = await importAll(database.url, onStep)
     onStep(`imported ${imported.rows.toLocaleString('en')} cities`)
@@ -54,7 +55,7 @@ export async function startStack(onStep: (step: string) => void = () => {}): Pro
 
 async function importAll(databaseUrl: string, onStep: (step: string) => void): Promise<Stack['imported']> {
   let report: Stack['imported'] | undefined
-  const process = await run('import.ts', [], { DATABASE_URL: databaseUrl }, (line) => {
+  const process = await run('import', [], { DATABASE_URL: databaseUrl }, (line) => {
     if (line.startsWith('progress ')) onStep(`  ${Number(line.slice(9)).toLocaleString('en')} rows`)
     if (line.startsWith('done ')) report = JSON.parse(line.slice(5)) as Stack['imported']
   })
@@ -66,7 +67,7 @@ async function importAll(databaseUrl: string, onStep: (step: string) => void): P
 async function serve(options: ServeOptions, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
   const { variant, cache = true, port = 0 } = options
   const args = ['--variant', variant, '--port', String(port), ...(cache ? [] : ['--no-cache'])]
-  const process = await run('serve.ts', args, env)
+  const process = await run('serve', args, env)
   const origin = originOf(process)
   return {
     origin,
@@ -76,6 +77,9 @@ async function serve(options: ServeOptions, env: NodeJS.ProcessEnv): Promise<Ser
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   }
 }
+
+/** From sources to sources: a test needs no build, and what is built runs built packages. */
+const nodeOptions = import.meta.url.endsWith('.ts') ? ['--conditions=@code/source'] : []
 
 /** One program of this folder under a watchdog; a service says `ready {…}` when it listens. */
 function run(
@@ -87,8 +91,8 @@ function run(
   return superviseProcess({
     command: process.execPath,
     args: [
-      '--disable-warning=ExperimentalWarning',
-      fileURLToPath(new URL(program, import.meta.url)),
+      ...nodeOptions,
+      fileURLToPath(new URL(program + extname(import.meta.url), import.meta.url)),
       ...args,
     ],
     env,
