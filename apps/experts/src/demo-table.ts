@@ -75,7 +75,7 @@ export function verdicts(rows: readonly Row[]): string[] {
     verdict(
       'no errors',
       rows.every(({ figures }) => figures.errors === 0),
-      `${rows.map(({ figures }) => figures.errors).join(', ')}`,
+      rows.map(({ figures }) => figures.errors).join(', '),
     ),
   ]
 }

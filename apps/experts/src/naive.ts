@@ -1,5 +1,5 @@
 import http from 'node:http'
-import pg from 'pg'
+import { Client } from 'pg'
 import { ExpertClient, type Sources } from './expert-client.ts'
 import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
 import { regionPath, type Region } from './region.ts'
@@ -9,7 +9,7 @@ import type { Service, ServiceOptions } from './service.ts'
 export function openNaive({ databaseUrl, atlasUrl }: ServiceOptions): Service {
   const sources: Sources = {
     async findPlaces(text) {
-      const client = new pg.Client({ connectionString: databaseUrl })
+      const client = new Client({ connectionString: databaseUrl })
       await client.connect()
       try {
         return (await client.query<Place>(findPlacesSql, findPlacesValues(text))).rows

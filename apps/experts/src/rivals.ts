@@ -1,6 +1,6 @@
 import { createPool } from 'generic-pool'
 import { LRUCache } from 'lru-cache'
-import pg from 'pg'
+import { Pool as DatabasePool } from 'pg'
 import { Pool as HttpPool } from 'undici'
 import { ExpertClient, type Sources } from './expert-client.ts'
 import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
@@ -10,7 +10,7 @@ import { cachedAnswers, cachedForMs, questionLimitMs, type Service, type Service
 
 /** The service as a competent team writes it today: pg.Pool, undici, generic-pool, lru-cache. */
 export function openRivals({ databaseUrl, atlasUrl, cache }: ServiceOptions): Service {
-  const database = new pg.Pool({
+  const database = new DatabasePool({
     connectionString: databaseUrl,
     max: 10,
     connectionTimeoutMillis: questionLimitMs,
@@ -33,7 +33,7 @@ export function openRivals({ databaseUrl, atlasUrl, cache }: ServiceOptions): Se
     },
   }
   const compute = (question: Question): Promise<Buffer> =>
-    clients.use((client) => client.ask(question, sources)) as Promise<Buffer>
+    Promise.resolve(clients.use((client) => client.ask(question, sources)))
   let hits = 0
   let misses = 0
   const answers = new LRUCache<string, Buffer, Question>({

@@ -27,7 +27,7 @@ const lightning = createLightningPool(
   { create: () => Promise.resolve(make()), destroy: () => Promise.resolve() },
   { min: size, max: size },
 )
-await lightning.start()
+lightning.start()
 const array = Array.from({ length: size }, make)
 
 const suite = benchmark({ name: 'pool', folder: new URL('./', import.meta.url) })
