@@ -11,6 +11,8 @@ export interface PostgresBinaries {
   readonly folder: string
   /** Postgres refuses to run as root: whom it runs as then. */
   readonly owner: Owner | undefined
+  /** The owner may not enter the folder (a checkout below /root): the programs must be copied to run. */
+  readonly outOfReach: boolean
 }
 
 /**
@@ -24,7 +26,10 @@ export async function findPostgres(env: NodeJS.ProcessEnv = process.env): Promis
   const tried: string[] = []
   for (const folder of candidates(env)) {
     const problem = await problemOf(folder, owner)
-    if (problem === undefined) return { folder, owner }
+    if (problem === undefined) return { folder, owner, outOfReach: false }
+    if (owner !== undefined && (await problemOf(folder, undefined)) === undefined) {
+      return { folder, owner, outOfReach: true }
+    }
     tried.push(`  ${folder}: ${problem}`)
   }
   throw new TestkitError('POSTGRES_MISSING', [missing, ...tried].join('\n'))

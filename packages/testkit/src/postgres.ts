@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chown, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chown, cp, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { TestkitError } from './errors.ts'
 import { freePort } from './free-port.ts'
 import { findPostgres, type PostgresBinaries } from './postgres-binaries.ts'
@@ -63,7 +63,7 @@ class PrivatePostgres implements PostgresServer {
   readonly user = 'postgres'
   readonly password: string = randomBytes(18).toString('base64url')
   readonly database = 'postgres'
-  readonly #binaries: PostgresBinaries
+  #binaries: PostgresBinaries
   readonly #settings: Readonly<Record<string, string | number | boolean>>
   readonly #watchdog = new Watchdog()
   #folder = ''
@@ -85,6 +85,7 @@ class PrivatePostgres implements PostgresServer {
 
   async create(): Promise<void> {
     this.#folder = await this.#watchdog.makeFolder('code-postgres', this.#binaries.owner)
+    if (this.#binaries.outOfReach) await this.#bringPrograms()
     await this.#initialise()
     for (let attempt = 1; ; attempt++) {
       this.#port = await freePort()
@@ -140,6 +141,13 @@ class PrivatePostgres implements PostgresServer {
 
   get #data(): string {
     return join(this.#folder, 'data')
+  }
+
+  async #bringPrograms(): Promise<void> {
+    const { folder, owner } = this.#binaries
+    const copy = join(this.#folder, 'programs')
+    await cp(dirname(folder), copy, { recursive: true, verbatimSymlinks: true })
+    this.#binaries = { folder: join(copy, basename(folder)), owner, outOfReach: false }
   }
 
   async #initialise(): Promise<void> {

@@ -79,6 +79,7 @@ export class Watchdog implements AsyncDisposable {
   readonly #gone: Promise<unknown>
   readonly #listeners = new Map<number, (report: WatchdogReport) => void>()
   #lastId = 0
+  #ended = false
 
   constructor() {
     const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
@@ -99,6 +100,7 @@ export class Watchdog implements AsyncDisposable {
 
   /** Makes a folder under the system's temporary folder, removed at the end. */
   async makeFolder(name: string, owner?: Owner): Promise<string> {
+    this.#requireAlive()
     const path = join(tmpdir(), `${name}-${randomBytes(6).toString('hex')}`)
     const id = ++this.#lastId
     const answer = await new Promise<WatchdogReport>((resolve) => {
@@ -113,6 +115,7 @@ export class Watchdog implements AsyncDisposable {
 
   /** As `superviseProcess`, for one of several processes. */
   async start(options: ProcessOptions): Promise<SupervisedProcess> {
+    this.#requireAlive()
     const { command, args = [], ready, readyTimeoutMs = defaults.readyTimeoutMs, onLine } = options
     const id = ++this.#lastId
     const exited = Promise.withResolvers<Exit>()
@@ -183,10 +186,15 @@ export class Watchdog implements AsyncDisposable {
 
   async #watch(child: ChildProcess): Promise<void> {
     await once(child, 'close').catch(() => {})
+    this.#ended = true
     for (const [id, listener] of this.#listeners) {
       listener({ is: 'failed', id, message: 'its watchdog ended' })
       listener({ is: 'exit', id, code: null, signal: null })
     }
+  }
+
+  #requireAlive(): void {
+    if (this.#ended) throw new TestkitError('PROCESS_FAILED', 'the watchdog has ended')
   }
 
   #send(request: WatchdogRequest): void {

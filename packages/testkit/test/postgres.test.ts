@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startPostgres, type PostgresServer } from '../src/index.ts'
+import { findPostgres } from '../src/postgres-binaries.ts'
 
 beforeEach(() => void vi.stubEnv('CODE_POSTGRES_URL', ''))
 afterEach(() => void vi.unstubAllEnvs())
@@ -71,6 +75,22 @@ test('the embedded server serves where it is asked for', async () => {
   expect(version).toBeGreaterThanOrEqual(180_000)
 })
 
+test('programs that the server’s user may not reach serve all the same', async () => {
+  const { folder } = await findPostgres({ CODE_POSTGRES: 'embedded' })
+  await using hidden = await temporaryFolder()
+  await cp(dirname(folder), join(hidden.path, 'native'), { recursive: true, verbatimSymlinks: true })
+  vi.stubEnv('CODE_POSTGRES', '')
+  vi.stubEnv('CODE_POSTGRES_BIN', join(hidden.path, 'native/bin'))
+  await using server = await startPostgres()
+  expect(await ask(server, 'select 1 as answer')).toBe(1)
+})
+
+test('a closed server does not start again', async () => {
+  const server = await startPostgres()
+  await server.close()
+  await expect(server.start()).rejects.toMatchObject({ code: 'PROCESS_FAILED' })
+})
+
 test('a server given by url is used as it is, and never stopped', async () => {
   await using real = await startPostgres()
   vi.stubEnv('CODE_POSTGRES_URL', real.url)
@@ -103,3 +123,9 @@ test('a wrong limit is thrown at once', async () => {
     new RangeError('maxConnections must be an integer from 1, got 0'),
   )
 })
+
+/** Open to its owner alone, as temporary folders are. */
+async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'code-testkit-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}

@@ -95,6 +95,9 @@ test('a watchdog answers for several processes and folders', async () => {
   await watchdog.close()
   expect(await second.exited).toEqual({ code: null, signal: 'SIGTERM' })
   expect(existsSync(folder)).toBe(false)
+  expect(await second.stop()).toEqual({ code: null, signal: 'SIGTERM' })
+  await expect(watchdog.start(forever)).rejects.toMatchObject({ code: 'PROCESS_FAILED' })
+  await expect(watchdog.makeFolder('code-testkit')).rejects.toMatchObject({ code: 'PROCESS_FAILED' })
 })
 
 function isAlive(pid: number): boolean {
