@@ -42,6 +42,11 @@ export class PostgresClient {
     return this.#wire.lostBy === undefined
   }
 
+  /** Whether a statement that was given up is still being stopped. */
+  get settling(): boolean {
+    return this.#settling !== undefined
+  }
+
   /** Runs one statement. One with values is prepared, once for each text. */
   query<R>(
     text: string,
@@ -126,7 +131,7 @@ export class PostgresClient {
     return this.#operate<QueryResult<R>>(text, limits, ({ done }) => {
       this.#wire.query({ text, values: values as unknown[] | undefined, name }, (error, result) => {
         if (error) done(error)
-        else done(undefined, (Array.isArray(result) ? result.at(-1) : result) as QueryResult<R>)
+        else done(undefined, lastOf<R>(result))
       })
       return () => false
     })
@@ -271,6 +276,12 @@ export class PostgresClient {
       throw error
     }
   }
+}
+
+function lastOf<R>(result: unknown): QueryResult<R> {
+  const last = Array.isArray(result) ? result.at(-1) : result
+  const { rows, rowCount, command, fields } = last as QueryResult<R>
+  return { rows, rowCount, command, fields }
 }
 
 /** The plan of a prepared statement no longer fits its tables, or somebody deallocated it. */

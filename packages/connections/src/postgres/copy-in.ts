@@ -38,6 +38,7 @@ export class CopyIn {
   readonly #events: CopyEvents
   #connection: CopyConnection | undefined
   #sending = false
+  #stopped = false
   readonly #over = new AbortController()
   #failure: { readonly error: unknown } | undefined
   #count = 0
@@ -51,8 +52,9 @@ export class CopyIn {
 
   /** Ends the sending. Tells whether the server will answer that; if not, it needs to be interrupted. */
   stop(): boolean {
+    this.#stopped = true
     if (!this.#sending) return false
-    this.#fail(new Error('given up'))
+    this.#breakOff()
     return true
   }
 
@@ -64,6 +66,8 @@ export class CopyIn {
   handleCopyInResponse(connection: CopyConnection): void {
     this.#connection = connection
     this.#sending = true
+    // The lock that it waited for may come free between the limit and the interrupt.
+    if (this.#stopped) return this.#breakOff()
     this.#events.onServerTurn(false)
     void this.#send(connection)
   }
@@ -111,7 +115,9 @@ export class CopyIn {
       connection.endCopyFrom()
       this.#events.onServerTurn(true)
     } catch (error) {
-      this.#fail(error)
+      if (!this.#sending) return
+      this.#failure = { error }
+      this.#breakOff()
     }
   }
 
@@ -130,11 +136,9 @@ export class CopyIn {
     await nextTurn()
   }
 
-  #fail(error: unknown): void {
-    if (!this.#sending) return
+  #breakOff(): void {
     this.#sending = false
     this.#over.abort()
-    this.#failure = { error }
     this.#connection?.sendCopyFail('given up by the client')
     this.#events.onServerTurn(true)
   }

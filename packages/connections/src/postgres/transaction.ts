@@ -58,8 +58,8 @@ export class Transaction implements Disposable {
       return result
     } catch (error) {
       session.end()
-      // Nobody waits for the rollback of one that was given up: it happens on the connection's return.
-      if (!signal.aborted) await client.rollback()
+      // One that was given up keeps nobody waiting: it is rolled back on the connection's return.
+      if (!signal.aborted && !client.settling) await client.rollback()
       throw error
     }
   }

@@ -1,10 +1,10 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { freePort } from '@code/testkit'
 import { expect, test } from 'vitest'
-import { getHttpSession, type HttpMessage } from '../../src/http.ts'
+import { getHttpSession } from '../../src/http.ts'
+import { listenTo } from '../messages.ts'
 import { blackHole, serve, serveTcp } from './server.ts'
 
 test('a server that says nothing ends in a typed error within the limit, and its connection is given up', async () => {
@@ -82,11 +82,10 @@ test('an idempotent request that meets a dead kept-alive connection is sent once
     })
   })
   await using session = getHttpSession(server.origin, { maxConnections: 1 })
-  const messages = await published(async () => {
-    expect((await session.get('/')).text()).toBe('#1')
-    expect((await session.put('/', { json: 1 })).text()).toBe('#2')
-  })
-  expect(messages.map(({ retries }) => retries)).toEqual([0, 1])
+  using listening = listenTo('code:connections:http')
+  expect((await session.get('/')).text()).toBe('#1')
+  expect((await session.put('/', { json: 1 })).text()).toBe('#2')
+  expect(listening.messages).toMatchObject([{ retries: 0 }, { retries: 1 }])
   expect(session.stats().retries).toBe(1)
 })
 
@@ -143,27 +142,14 @@ test('each exchange is told on its channel', async () => {
     (request, response) => void response.writeHead(request.url === '/' ? 200 : 404).end(),
   )
   await using session = getHttpSession(server.origin)
-  const messages = await published(async () => {
-    await session.get('/')
-    await session.delete('/none')
-    await expect(session.get('/', { signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no')
-  })
+  using listening = listenTo('code:connections:http')
+  await session.get('/')
+  await session.delete('/none')
+  await expect(session.get('/', { signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no')
   const ms = expect.any(Number)
   const { origin } = server
-  expect(messages).toEqual([
+  expect(listening.messages).toEqual([
     { origin, method: 'GET', status: 200, ms, ok: true, retries: 0 },
     { origin, method: 'DELETE', status: 404, ms, ok: false, retries: 0 },
   ])
 })
-
-async function published(work: () => Promise<void>): Promise<readonly HttpMessage[]> {
-  const messages: HttpMessage[] = []
-  const listen = (message: unknown): void => void messages.push(message as HttpMessage)
-  subscribe('code:connections:http', listen)
-  try {
-    await work()
-  } finally {
-    unsubscribe('code:connections:http', listen)
-  }
-  return messages
-}
