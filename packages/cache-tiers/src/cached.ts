@@ -58,7 +58,7 @@ export function cachedMethod<This extends object, A extends unknown[], K, V>(
     method: M,
     context: ClassMethodDecoratorContext<This>,
   ) => {
-    const keyOf = key ?? (keyOfMethodCalls(String(context.name)) as never as NonNullable<typeof key>)
+    const keyOf: (this: This, ...args: A) => K = key ?? (keyOfMethodCalls(String(context.name)) as never)
     const replacement = function (this: This, ...args: A): Promise<V> {
       return cache.getOrCompute(keyOf.apply(this, args), () => method.apply(this, args), { ttlMs })
     }
@@ -95,6 +95,6 @@ function keyOfArgument(argument: unknown, index: number): string {
       return String(argument)
     default:
       if (argument === null) return 'null'
-      throw new TypeError(`argument ${index + 1} is a ${typeof argument}: give the cached function a \`key\``)
+      throw new TypeError(`argument ${index + 1} is of type ${typeof argument}: give the function a \`key\``)
   }
 }

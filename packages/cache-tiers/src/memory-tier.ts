@@ -206,9 +206,10 @@ export class MemoryTier<K, V> implements Iterable<[K, V]> {
     try {
       return await this.#join(flight, options)
     } catch (error) {
-      if (options.signal?.aborted === true) throw error
+      const { signal, staleIfErrorMs = 0 } = options
       const slot = this.#store.slotOf(key)
-      if (slot === 0 || !this.#store.isUsable(slot, options.staleIfErrorMs ?? 0)) throw error
+      const answers = staleIfErrorMs > 0 && slot !== 0 && this.#store.isUsable(slot, staleIfErrorMs)
+      if (!answers || signal?.aborted === true) throw error
       this.#staleHits++
       return this.#copyAt(slot)
     }
