@@ -151,7 +151,7 @@ describe.each(published)('packages/$folder', ({ folder, path, manifest }) => {
       expect(text, `${file}: no "using" in what is shipped`).not.toMatch(/^\s*(await )?using \w+ =/m)
       expect(text, `${file}: private members are #private`).not.toMatch(/^\s*(private|protected|public) /m)
       expect(text, file).not.toMatch(/export \*|export default|\benum \w+ \{|\bnamespace \w+ \{|@ts-ignore/)
-      expect(text.split('\n').length, `${file}: split by concept`).toBeLessThanOrEqual(400)
+      expect(text.split('\n').length, `${file}: split by concept`).toBeLessThanOrEqual(301)
     }
   })
 

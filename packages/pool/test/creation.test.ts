@@ -40,13 +40,13 @@ test('a factory that always fails is asked seldom, and the event loop stays free
       createBackoffMs: 50,
     })
     let rejections = 0
-    let over = false
+    const over = new AbortController()
     const caller = async (): Promise<void> => {
-      while (!over) await pool.acquire().catch(() => rejections++)
+      while (!over.signal.aborted) await pool.acquire().catch(() => rejections++)
     }
     const callers = Array.from({ length: 10 }, caller)
     await vi.advanceTimersByTimeAsync(3000)
-    over = true
+    over.abort()
     await vi.advanceTimersByTimeAsync(2000)
     await Promise.all(callers)
     expect(attempts).toBeGreaterThan(2)
