@@ -1,3 +1,5 @@
+import type { ServiceProcess } from './stack.ts'
+
 /** Questions that break naive SQL and naive parsing, beside what people really ask. */
 const oddQuestions = [
   "O'Fallon",
@@ -17,14 +19,16 @@ const oddQuestions = [
  * @throws {Error} which question was answered differently, and how
  */
 export async function checkAnswers(
-  origins: Readonly<Record<string, string>>,
+  services: Readonly<Record<string, Pick<ServiceProcess, 'origin' | 'output'>>>,
   questions: readonly string[],
 ): Promise<number> {
   const asked = [...questions, ...oddQuestions]
   for (const question of asked) {
     const answers = await Promise.all(
-      Object.entries(origins).map(async ([name, origin]) => {
-        const response = await fetch(origin + askPath(question))
+      Object.entries(services).map(async ([name, { origin, output }]) => {
+        const response = await fetch(origin + askPath(question)).catch((cause: unknown) => {
+          throw new Error(`${name} did not answer ${JSON.stringify(question)}\n${output()}`, { cause })
+        })
         return { name, text: `${response.status} ${await response.text()}` }
       }),
     )

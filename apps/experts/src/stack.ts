@@ -25,6 +25,8 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly origin: string
   readonly monitoringUrl?: string | undefined
   readonly exited: Promise<unknown>
+  /** The last lines it printed, for error messages. */
+  output(): string
   usage(): Promise<Usage>
 }
 
@@ -73,6 +75,7 @@ async function serve(options: ServeOptions, env: NodeJS.ProcessEnv): Promise<Ser
     origin,
     monitoringUrl: ready(process).monitoringUrl,
     exited: process.exited,
+    output: () => process.output(),
     usage: async () => (await (await fetch(`${origin}/usage`)).json()) as Usage,
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   }
