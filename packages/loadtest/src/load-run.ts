@@ -27,6 +27,7 @@ export class LoadRun implements UserContext {
   #active: number
   #sockets = 0
   #connectionsOpened = 0
+  #isSending = true
   #isAborted = false
   #progressRequests = 0
   #fault: { readonly error: unknown } | undefined
@@ -71,10 +72,16 @@ export class LoadRun implements UserContext {
     })
   }
 
+  get isSending(): boolean {
+    return this.#isSending
+  }
+
   draw(): EncodedRequest | undefined {
-    if (this.#phase === 'measure' && this.#drawn++ >= this.#settings.maxRequests) return undefined
-    if (this.#phase === 'drain' || this.#phase === 'over') return undefined
-    return this.#guard(() => this.#source.next())
+    if (!this.#isSending) return undefined
+    const request = this.#guard(() => this.#source.next())
+    if (this.#phase === 'measure') this.#drawn++
+    if (request === undefined || this.#drawn === this.#settings.maxRequests) this.#stopSending()
+    return request
   }
 
   answered(request: EncodedRequest, response: ResponseParser, startedAt: number, endedAt: number): void {
@@ -161,6 +168,11 @@ export class LoadRun implements UserContext {
   #drain(): void {
     this.#phase = 'drain'
     this.#stoppedAt = performance.now()
+    this.#stopSending()
+  }
+
+  #stopSending(): void {
+    this.#isSending = false
     for (const user of this.#users) user.wake()
   }
 
@@ -172,8 +184,7 @@ export class LoadRun implements UserContext {
 
   #crash(error: unknown): void {
     this.#fault ??= { error }
-    // Not before the user that is speaking has finished: it may be about to set a timer.
-    queueMicrotask(() => this.#end())
+    this.#end()
   }
 
   #end(): void {
@@ -181,6 +192,7 @@ export class LoadRun implements UserContext {
     if (this.#phase === 'warmup') this.#forgetWarmup()
     if (this.#phase !== 'drain') this.#stoppedAt = performance.now()
     this.#phase = 'over'
+    this.#isSending = false
     for (const timer of this.#timers) clearTimeout(timer)
     for (const user of this.#users) user.destroy()
     this.#guard(() => this.#source.close())

@@ -53,7 +53,7 @@ export class ResponseParser {
 
   /** As much of the body as was kept. */
   get body(): Buffer {
-    return Buffer.concat(this.#kept)
+    return this.#kept.length === 1 ? this.#kept[0]! : Buffer.concat(this.#kept)
   }
 
   /** Makes ready for the response to the request just written. */
@@ -105,7 +105,7 @@ export class ResponseParser {
     this.#chunked = false
     this.#encoded = false
     this.#headBytes = 0
-    if (this.#maxKeptBytes !== undefined) this.headers = {}
+    if (this.#maxKeptBytes !== undefined) this.headers = Object.create(null)
   }
 
   #takeBody(bytes: Buffer, from: number, to: number): void {
@@ -120,7 +120,7 @@ export class ResponseParser {
   #takeLine(bytes: Buffer, from: number, length: number): number {
     let end = from
     while (end < length && bytes[end] !== lineFeed) end++
-    this.#headBytes += end - from
+    this.#headBytes += Math.min(end + 1, length) - from
     if (this.#headBytes > this.#maxHeaderBytes) {
       this.#fail(`a head of more than ${this.#maxHeaderBytes} bytes`)
     } else if (end === length) {

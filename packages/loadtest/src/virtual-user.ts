@@ -15,6 +15,8 @@ export interface UserContext {
   readonly maxHeaderBytes: number
   /** How much of each response to keep for `answered`; `undefined`: nothing, only its status. */
   readonly maxKeptBytes: number | undefined
+  /** Whether there may be a next request: a pause before it is for nothing otherwise. */
+  readonly isSending: boolean
   /** The next request, `undefined` when the user is to stop. */
   draw(): EncodedRequest | undefined
   answered(request: EncodedRequest, response: ResponseParser, startedAt: number, endedAt: number): void
@@ -149,7 +151,7 @@ export class VirtualUser {
   }
 
   #nextAfter(ms: number): void {
-    if (ms === 0) this.next()
+    if (ms === 0 || !this.#context.isSending) this.next()
     else this.#pause = setTimeout(() => this.next(), ms)
   }
 }

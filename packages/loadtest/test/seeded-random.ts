@@ -1,0 +1,11 @@
+/** Random numbers from 0 to 1 that a seed brings back (mulberry32). Prints the seed. */
+export function seededRandom(seed: number): () => number {
+  process.stdout.write(`seed ${seed}\n`)
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
