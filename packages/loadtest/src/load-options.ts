@@ -26,7 +26,7 @@ export interface LoadTesterOptions {
   readonly requests?: LoadRequests | undefined
   /**
    * Says whether a response below status 400 is a success. When it returns `false` or throws, the request counts
-   * as a `check` error. Headers and bodies are kept for it alone, which nearly doubles what a request costs.
+   * as a `check` error. Headers and bodies are kept for it alone, which makes a request about a third dearer.
    */
   readonly check?: ((response: LoadResponse) => boolean) | undefined
   /** How much of a body `check` gets to see, in bytes from 0; the rest is discarded. @default 1_048_576 */
