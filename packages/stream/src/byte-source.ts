@@ -23,8 +23,8 @@ export function fileSource(path: string): ByteSource {
 
   async function openFile(): Promise<FileHandle> {
     const file = await open(path)
-    const stats = await file.stat()
-    if (stats.isFile()) source.totalBytes = stats.size
+    const stats = await file.stat().catch(() => undefined)
+    if (stats?.isFile() === true) source.totalBytes = stats.size
     return file
   }
 
