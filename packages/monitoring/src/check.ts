@@ -16,10 +16,9 @@ export function checkInteger(
 
 /** For what only grows and for what histograms hold. */
 export function checkFromZero(what: string, value: number): void {
-  if (typeof value !== 'number') throw new TypeError(`${what} must be a number, got ${inspect(value)}`)
-  if (!(value >= 0 && value < Infinity)) {
-    throw new RangeError(`${what} must be a finite number from 0, got ${value}`)
-  }
+  if (typeof value === 'number' && value >= 0 && value < Infinity) return
+  checkNumber(what, value)
+  throw new RangeError(`${what} must be a finite number from 0, got ${value}`)
 }
 
 export function checkNumber(what: string, value: number): void {

@@ -1,4 +1,5 @@
-import { labelText, type Labels, type LabelValue } from './labels.ts'
+import { LabelPaths } from './label-paths.ts'
+import { labelText, type Labels } from './labels.ts'
 import type { ExpositionFormat, Series, SeriesId } from './series.ts'
 
 export type MetricType = 'counter' | 'gauge' | 'histogram'
@@ -40,8 +41,9 @@ export class MetricFamily<S extends Series> {
   /** The series of these labels, made when new; undefined when that would be one too many. */
   at(labels: Labels | undefined): S | undefined {
     if (labels === undefined) return (this.#unlabelled ??= this.#findOrMake({}))
-    for (const paths of this.#paths) {
-      const series = paths.find(labels)
+    const paths = this.#paths
+    for (let order = 0; order < paths.length; order++) {
+      const series = paths[order]!.find(labels)
       if (series !== undefined) return series
     }
     return this.#findOrMake(labels)
@@ -93,59 +95,11 @@ export class MetricFamily<S extends Series> {
     let paths = this.#paths.find((known) => known.isFor(names))
     if (paths === undefined) {
       if (this.#paths.length >= maxOrders) return
-      paths = new LabelPaths(names, this.#maxSeries)
+      paths = new LabelPaths(names, 2 * this.#maxSeries)
       this.#paths.push(paths)
     }
     paths.add(labels, series)
   }
-}
-
-/**
- * Series by label values, for one order of label names: a walk of one map lookup a label. Other spellings of
- * a series (`200` for `'200'`, another order of names) are paths of their own to it, as long as there is room.
- */
-class LabelPaths<S> {
-  readonly #names: readonly string[]
-  #room: number
-  readonly #root: Branch<S> = { next: new Map() }
-
-  constructor(names: readonly string[], maxSeries: number) {
-    this.#names = names
-    this.#room = maxSeries * spellings
-  }
-
-  isFor(names: readonly string[]): boolean {
-    return names.length === this.#names.length && names.every((name, index) => name === this.#names[index])
-  }
-
-  find(labels: Labels): S | undefined {
-    const names = this.#names
-    let branch: Branch<S> | undefined = this.#root
-    let depth = 0
-    for (const name in labels) {
-      if (name !== names[depth++]) return undefined
-      branch = branch.next.get(labels[name]!)
-      if (branch === undefined) return undefined
-    }
-    return depth === names.length ? branch.series : undefined
-  }
-
-  add(labels: Labels, series: S): void {
-    if (this.#room-- <= 0) return
-    let branch = this.#root
-    for (const name of this.#names) {
-      const value = labels[name]!
-      let next = branch.next.get(value)
-      if (next === undefined) branch.next.set(value, (next = { next: new Map() }))
-      branch = next
-    }
-    branch.series = series
-  }
-}
-
-interface Branch<S> {
-  readonly next: Map<LabelValue, Branch<S>>
-  series?: S
 }
 
 const printedSuffixes = {
@@ -156,7 +110,6 @@ const printedSuffixes = {
 
 /** Orders of label names that callers may use before further ones take the slow path. */
 const maxOrders = 4
-const spellings = 2
 
 function asStrings(labels: Labels): SeriesId['labels'] {
   return Object.freeze(

@@ -10,21 +10,13 @@ export class Quantiles {
   #min = Infinity
   #max = 0
 
-  /** Takes a finite number from 0. Below 2 ** -30 and from 2 ** 40 on, values count as the nearest cell. */
+  /** Takes a finite number from 0. Below 2 ** -30 and from 2 ** 40 on, no more than that is remembered. */
   record(value: number): void {
     float[0] = value
     const top = words[topWord]!
-    const octave = (top >>> 20) - lowestExponent
-    if (octave >= 0 && octave < octaves) {
-      const cells = this.#octaves[octave] ?? this.#grow(octave)
-      cells[(top >>> 14) & 63]!++
-    } else if (octave < 0) {
-      const cells = this.#octaves[0] ?? this.#grow(0)
-      cells[0]!++
-    } else {
-      const cells = this.#octaves[octaves - 1] ?? this.#grow(octaves - 1)
-      cells[cellsPerOctave - 1]!++
-    }
+    const octave = Math.min(octaves - 1, Math.max(0, (top >>> 20) - lowestExponent))
+    const cells = this.#octaves[octave] ?? this.#grow(octave)
+    cells[(top >>> 14) & 63]!++
     this.#count++
     if (value < this.#min) this.#min = value
     if (value > this.#max) this.#max = value
