@@ -1,4 +1,4 @@
-/** Whether an Accept header asks for OpenMetrics 1.0 at least as much as for plain text (RFC 9110, 12.5.1). */
+/** Whether an Accept header wants OpenMetrics 1.0 no less than plain text (RFC 9110, 12.5.1). */
 export function prefersOpenMetrics(accept: string | undefined): boolean {
   const ranges = (accept ?? '').split(',').map(parseRange)
   const quality = (type: string, version: string): number =>

@@ -14,19 +14,19 @@ export class BoundMetric {
   }
 
   counter(n = 1): void {
-    checkFromZero('a counter’s increment', n)
+    checkFromZero('increment of a counter', n)
     const series = (this.#counter ??= this.#source.counter())
     series?.add(n)
   }
 
   gauge(value: number): void {
-    checkNumber('a gauge’s value', value)
+    checkNumber('value of a gauge', value)
     const series = (this.#gauge ??= this.#source.gauge())
     series?.set(value)
   }
 
   histogram(value: number): void {
-    checkFromZero('a histogram’s value', value)
+    checkFromZero('value of a histogram', value)
     const series = (this.#histogram ??= this.#source.histogram())
     series?.observe(value)
   }

@@ -156,7 +156,7 @@ function textOf(thrown: unknown): string {
   try {
     return thrown instanceof Error ? thrown.message || thrown.name : inspect(thrown)
   } catch {
-    return 'threw something that can’t be printed'
+    return 'threw something unprintable'
   }
 }
 

@@ -6,7 +6,7 @@ export interface InstrumentSnapshot {
   readonly stats: Readonly<Record<string, number | string | boolean>>
 }
 
-/** Pools, caches and whatever else of this process lists itself in `globalThis[Symbol.for('code.instruments')]`. */
+/** Pools, caches and whatever else lists itself in `globalThis[Symbol.for('code.instruments')]`. */
 export function readInstruments(): readonly InstrumentSnapshot[] {
   const listed = (globalThis as { [instruments]?: Map<string, Instrument> })[instruments]
   return Array.from(listed ?? [], ([key, instrument]) => {

@@ -69,8 +69,8 @@ export class MemoryMonitor implements Disposable {
 const megabyte = 1024 * 1024
 
 /**
- * On Linux `resourceUsage().maxRSS` starts at the peak of the process that forked this one (it survives exec),
- * so a small child of a big parent would report the parent's.
+ * On Linux `resourceUsage().maxRSS` starts at the peak of the process that forked this one, surviving exec:
+ * a small child of a big parent would report the parent's.
  */
 function peakBytes(): number {
   if (process.platform === 'linux') {

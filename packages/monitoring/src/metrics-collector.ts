@@ -16,7 +16,10 @@ import {
 import { timed, Timer } from './timer.ts'
 
 export interface MetricsCollectorOptions {
-  /** Most label combinations of one metric; updates beyond are dropped and counted. Integer from 1. @default 2_000 */
+  /**
+   * Most label combinations of one metric; updates beyond are dropped and counted. Integer from 1.
+   * @default 2_000
+   */
   readonly maxSeriesPerMetric?: number | undefined
   /** Most metrics; one more is a `RangeError`. Integer from 1. @default 1_000 */
   readonly maxMetrics?: number | undefined
@@ -96,23 +99,26 @@ export class MetricsCollector {
 
   /** Adds to what only grows. Printed as `<name>_total`. */
   counter(name: string, n = 1, labels?: Labels): void {
-    checkFromZero('a counter’s increment', n)
+    checkFromZero('increment of a counter', n)
     this.#counterAt(name, labels)?.add(n)
   }
 
   /** Sets what goes up and down. */
   gauge(name: string, value: number, labels?: Labels): void {
-    checkNumber('a gauge’s value', value)
+    checkNumber('value of a gauge', value)
     this.#gaugeAt(name, labels)?.set(value)
   }
 
   /** Records a value of which the distribution matters: a finite number from 0. */
   histogram(name: string, value: number, labels?: Labels): void {
-    checkFromZero('a histogram’s value', value)
+    checkFromZero('value of a histogram', value)
     this.#histogramAt(name, labels)?.observe(value)
   }
 
-  /** Records in a histogram how long it takes until the timer is disposed of: in seconds, or in milliseconds when described so. */
+  /**
+   * Records in a histogram how long it takes until the timer is disposed of: in seconds, or in milliseconds
+   * when the metric is described so.
+   */
   timer(name: string, labels?: Labels): Disposable {
     return new Timer(this.#histogramAt(name, labels), this.#ticksPerMs(name))
   }
@@ -257,7 +263,8 @@ const makeGauge = (id: SeriesId): GaugeSeries => new GaugeSeries(id)
 function checkMetricName(name: string): void {
   if (typeof name === 'string' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) && name !== '_total') return
   throw new TypeError(
-    `a metric name must be of letters, digits, underscores and colons and not begin with a digit, got ${inspect(name)}`,
+    'a metric name must be of letters, digits, underscores and colons and not begin with a digit, ' +
+      `got ${inspect(name)}`,
   )
 }
 

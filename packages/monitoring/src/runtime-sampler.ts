@@ -8,7 +8,7 @@ import {
 } from 'node:perf_hooks'
 import { MetricsCollector } from './metrics-collector.ts'
 
-/** The event loop and the garbage collector over the last whole window, or since the start in the first one. */
+/** Event loop and garbage collector over the last whole window, or since the start in the first one. */
 export interface RuntimeReading {
   readonly eventLoop: EventLoopReading
   readonly gc: GcReading

@@ -126,7 +126,8 @@ export class HistogramSeries implements Series {
     }
     count += this.#counts[this.#bounds.length]!
     const id = braced(labels)
-    return `${text}${before}+Inf"} ${count}\n${name}_sum${id} ${numberText(this.#sum)}\n${name}_count${id} ${count}\n`
+    text += `${before}+Inf"} ${count}\n${name}_sum${id} ${numberText(this.#sum)}\n`
+    return `${text}${name}_count${id} ${count}\n`
   }
 
   snapshot(): SeriesSnapshot {

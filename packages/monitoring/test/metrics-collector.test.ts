@@ -113,7 +113,7 @@ test('a timer of a metric in another unit is refused', () => {
   )
 })
 
-test('a timed call gives back what it returned and is recorded, failed or not, waited for or not', async () => {
+test('a timed call gives back what it returned and is recorded, failed or not, async or not', async () => {
   const metrics = new MetricsCollector()
   const bound = metrics.bind('t')
   const failure = new Error('no')
@@ -158,7 +158,7 @@ test('time has the type of what it times', () => {
   expectTypeOf(metrics.time('t', async () => 1)).toEqualTypeOf<Promise<number>>()
 })
 
-test('updates beyond the limit of series are dropped and counted, those of known series are not', async () => {
+test('beyond the limit of series updates are dropped and counted, those of known series not', async () => {
   const metrics = new MetricsCollector({ maxSeriesPerMetric: 3 })
   for (let user = 0; user < 5; user++) metrics.counter('logins', 1, { user })
   metrics.counter('logins', 1, { user: 2 })
