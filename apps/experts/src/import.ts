@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { postgres } from '@code/connections/postgres'
 import { ConnectionPoolManager } from '@code/connections'
+import { MemoryMonitor } from '@code/monitoring'
 import { importPlaces } from './import-places.ts'
 
 // One import in a process of its own, so that its memory can be told: `node import.ts [file]`, with
@@ -19,7 +20,7 @@ try {
     reportedAt = performance.now()
     console.log(`progress ${rows}`)
   })
-  const peakRssBytes = process.resourceUsage().maxRSS * 1024
+  const peakRssBytes = new MemoryMonitor().getCurrentMetrics().peakMb * 2 ** 20
   console.log(`done ${JSON.stringify({ ...report, peakRssBytes })}`)
 } catch (error) {
   console.error(`import failed: ${(error as Error).message}`)

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { MemoryMonitor } from '@code/monitoring'
 import { Problem, problemOf, sendProblem } from './problem.ts'
 import { readQuestion } from './question.ts'
 import type { Service } from './service.ts'
@@ -13,6 +14,8 @@ export function createExpertsServer(service: Service): Server {
     })
   })
 }
+
+const memory = new MemoryMonitor()
 
 /** CPU time, peak memory and cache counts of a serving process. */
 export interface Usage {
@@ -44,7 +47,7 @@ function usageOf(service: Service): Buffer {
   const { user, system } = process.cpuUsage()
   const usage: Usage = {
     cpuMs: (user + system) / 1000,
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    peakRssBytes: memory.getCurrentMetrics().peakMb * 2 ** 20,
     ...service.cacheCounts(),
   }
   return Buffer.from(JSON.stringify(usage))

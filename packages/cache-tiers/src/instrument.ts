@@ -18,7 +18,7 @@ export function registerInstrument(kind: string, name: string, owner: Pick<Instr
   const instrument: Instrument = { kind, name, stats: () => held.deref()?.stats() ?? {} }
   const remove = (): void => {
     collected.unregister(instrument)
-    instruments.delete(key)
+    if (instruments.get(key) === instrument) instruments.delete(key)
   }
   instruments.set(key, instrument)
   collected.register(owner, remove, instrument)
