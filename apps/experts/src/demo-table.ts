@@ -2,6 +2,7 @@ import type { DriveFigures } from './drive.ts'
 import type { Variant } from './service.ts'
 
 export interface Row {
+  readonly name: string
   readonly variant: Variant
   readonly cache: boolean
   readonly figures: DriveFigures
@@ -25,8 +26,8 @@ export function formatTable(rows: readonly Row[]): string {
     'p50',
     'p95',
   ]
-  const body = rows.map(({ variant, cache, figures: f }) => [
-    `${variant}${variant === 'naive' ? '' : cache ? ', cache on' : ', cache off'}`,
+  const body = rows.map(({ name, cache, figures: f }) => [
+    name,
     f.rps.toFixed(0),
     f.avgMs.toFixed(2),
     f.p50Ms.toFixed(2),
@@ -48,6 +49,12 @@ export function formatTable(rows: readonly Row[]): string {
       .join('  '),
   )
   return [lines[0], '-'.repeat(lines[0]!.length), ...lines.slice(1)].join('\n')
+}
+
+/** How a variant is called in print. */
+export function nameOf(variant: Variant, cache: boolean): string {
+  if (variant === 'naive') return variant
+  return `${variant}, cache ${cache ? 'on' : 'off'}`
 }
 
 /** What the composed service must reach beside the naive one. */

@@ -1,4 +1,5 @@
 import { LoadTester } from '@code/loadtest'
+import { median } from '@code/testkit'
 import { askPath } from './check-answers.ts'
 import type { ServeOptions, Stack } from './stack.ts'
 
@@ -47,4 +48,12 @@ export async function drive(stack: Stack, options: DriveOptions): Promise<DriveF
     peakRssBytes: after.peakRssBytes,
     hitRatio: looked === 0 ? 0 : (after.hits - before.hits) / looked,
   }
+}
+
+/** One figure for several rounds: the median, and of errors the sum. */
+export function medianFigures(rounds: readonly DriveFigures[]): DriveFigures {
+  const names = Object.keys(rounds[0]!) as (keyof DriveFigures)[]
+  const medians = names.map((name) => [name, median(rounds.map((round) => round[name]))] as const)
+  const errors = rounds.reduce((sum, round) => sum + round.errors, 0)
+  return { ...(Object.fromEntries(medians) as DriveFigures), errors }
 }
