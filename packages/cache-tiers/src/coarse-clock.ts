@@ -1,11 +1,11 @@
-const readsPerSample = 32
+const readsPerSample = 256
 
 let nowMs = 0
 let readsLeft = 0
 let timer: NodeJS.Timeout | undefined
 
 /**
- * Monotonic milliseconds for expiry, sampled anew after a millisecond or 32 reads, whichever comes first:
+ * Monotonic milliseconds for expiry, sampled anew after a millisecond or 256 reads, whichever comes first:
  * a clock call costs as much as a cache hit. The timer never keeps the process alive and runs only while
  * somebody asks.
  */

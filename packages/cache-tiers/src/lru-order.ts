@@ -4,10 +4,10 @@
  */
 export class LruOrder {
   /** For slot s: [2s] is the next newer slot, [2s + 1] the next older one. */
-  #links: Uint32Array
+  #links: Int32Array
 
   constructor(capacity: number) {
-    this.#links = new Uint32Array(2 * (capacity + 1))
+    this.#links = new Int32Array(2 * (capacity + 1))
   }
 
   /** The slot to give up next; 0 when there is none. */
@@ -47,7 +47,7 @@ export class LruOrder {
   }
 
   grow(capacity: number): void {
-    const links = new Uint32Array(2 * (capacity + 1))
+    const links = new Int32Array(2 * (capacity + 1))
     links.set(this.#links)
     this.#links = links
   }

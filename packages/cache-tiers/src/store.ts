@@ -2,7 +2,7 @@ import { LruOrder } from './lru-order.ts'
 import type { EvictReason } from './options.ts'
 import { evictChannel } from './telemetry.ts'
 
-export interface StoreOptions<K, V> {
+interface StoreOptions<K, V> {
   readonly maxSize: number
   readonly maxBytes: number
   readonly now: () => number
@@ -20,10 +20,10 @@ export class Store<K, V> {
   #order!: LruOrder
   #keys!: (K | undefined)[]
   #values!: (V | undefined)[]
-  #storedAt!: Float64Array<ArrayBuffer>
   #expiresAt: Float64Array<ArrayBuffer> | undefined
   #keptUntil: Float64Array<ArrayBuffer> | undefined
   #sizes: Float64Array<ArrayBuffer> | undefined
+  #storedAt: Float64Array<ArrayBuffer> | undefined
   #free!: number[]
   #capacity!: number
   #bytes!: number
@@ -148,10 +148,12 @@ export class Store<K, V> {
   }
 
   #write(slot: number, key: K, value: V, ttlMs: number, staleMs: number, bytes: number): void {
-    const now = this.#options.now()
     this.#keys[slot] = key
     this.#values[slot] = value
-    this.#storedAt[slot] = now
+    const aged = this.#storedAt !== undefined || evictChannel.hasSubscribers
+    const now = aged || ttlMs !== Infinity ? this.#options.now() : 0
+    if (aged) this.#storedAt ??= this.#newField(now)
+    if (this.#storedAt !== undefined) this.#storedAt[slot] = now
     if (ttlMs !== Infinity) this.#expiresAt ??= this.#newField(Infinity)
     if (this.#expiresAt !== undefined) this.#expiresAt[slot] = now + ttlMs
     if (staleMs > 0) this.#keptUntil ??= this.#newField(0)
@@ -161,9 +163,9 @@ export class Store<K, V> {
     this.#bytes += bytes
   }
 
-  /** Only telemetry wants the age: no clock call when nobody listens. */
+  /** Only telemetry wants the age: it is measured from when somebody first listened. */
   #ageMs(slot: number): number {
-    return evictChannel.hasSubscribers ? this.#options.now() - this.#storedAt[slot]! : 0
+    return this.#storedAt === undefined ? 0 : this.#options.now() - this.#storedAt[slot]!
   }
 
   #newSlot(): number {
@@ -177,10 +179,10 @@ export class Store<K, V> {
   #grow(): void {
     this.#capacity = Math.min(2 * this.#capacity, this.#options.maxSize)
     this.#order.grow(this.#capacity)
-    this.#storedAt = this.#longer(this.#storedAt)
     if (this.#expiresAt !== undefined) this.#expiresAt = this.#longer(this.#expiresAt)
     if (this.#keptUntil !== undefined) this.#keptUntil = this.#longer(this.#keptUntil)
     if (this.#sizes !== undefined) this.#sizes = this.#longer(this.#sizes)
+    if (this.#storedAt !== undefined) this.#storedAt = this.#longer(this.#storedAt)
   }
 
   #longer(field: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
@@ -199,8 +201,7 @@ export class Store<K, V> {
     this.#order = new LruOrder(this.#capacity)
     this.#keys = [undefined]
     this.#values = [undefined]
-    this.#storedAt = new Float64Array(this.#capacity + 1)
-    this.#expiresAt = this.#keptUntil = this.#sizes = undefined
+    this.#expiresAt = this.#keptUntil = this.#sizes = this.#storedAt = undefined
     this.#free = []
     this.#bytes = 0
   }
