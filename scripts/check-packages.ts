@@ -9,12 +9,12 @@ import type { PublicPackage } from './workspace.ts'
 
 /** Most bytes a packed tarball may have, in kB: about a third above today, so growth is a decision. */
 const packedLimitKb: Readonly<Record<string, number>> = {
-  '@code/cache-tiers': 40,
+  '@code/cache-tiers': 60,
   '@code/connections': 40,
   '@code/loadtest': 40,
-  '@code/monitoring': 40,
+  '@code/monitoring': 70,
   '@code/pool': 40,
-  '@code/stream': 40,
+  '@code/stream': 60,
 }
 
 /** What a tarball may hold. */
