@@ -10,10 +10,10 @@ import type { PublicPackage } from './workspace.ts'
 /** Most bytes a packed tarball may have, in kB: about a third above today, so growth is a decision. */
 const packedLimitKb: Readonly<Record<string, number>> = {
   '@code/cache-tiers': 60,
-  '@code/connections': 40,
-  '@code/loadtest': 40,
+  '@code/connections': 90,
+  '@code/loadtest': 60,
   '@code/monitoring': 70,
-  '@code/pool': 40,
+  '@code/pool': 50,
   '@code/stream': 60,
 }
 
