@@ -7,18 +7,34 @@ import { TestkitError } from './errors.ts'
 
 const timeoutMs = 20_000
 
+export interface ReadmeExampleOptions {
+  /** Which of the `ts` blocks, from 1. @default 1 */
+  readonly block?: number | undefined
+  /** Variables added to those of this process. */
+  readonly env?: NodeJS.ProcessEnv | undefined
+}
+
 /**
- * Runs the first `ts` block of a package's README as a module of that package, so that the example imports
- * the package by its own name and always works as printed.
+ * Runs a `ts` block of a package's README as a module of that package, so that the example imports the
+ * package by its own name and always works as printed.
  *
  * @throws {TestkitError} EXAMPLE_FAILED when there is none, it exits non-zero, or it runs over 20 seconds;
  * the message carries its output.
  */
-export async function runReadmeExample(packageFolder: URL): Promise<{ stdout: string; stderr: string }> {
+export async function runReadmeExample(
+  packageFolder: URL,
+  { block = 1, env }: ReadmeExampleOptions = {},
+): Promise<{ stdout: string; stderr: string }> {
   const folder = fileURLToPath(packageFolder)
-  const example = firstTypeScriptBlock(await readFile(new URL('README.md', asFolder(packageFolder)), 'utf8'))
+  const example = typeScriptBlock(
+    await readFile(new URL('README.md', asFolder(packageFolder)), 'utf8'),
+    block,
+  )
   if (example === undefined) {
-    throw new TestkitError('EXAMPLE_FAILED', `README.md in ${folder} has no block that opens with \`\`\`ts`)
+    throw new TestkitError(
+      'EXAMPLE_FAILED',
+      `README.md in ${folder} has no block ${block} that opens with \`\`\`ts`,
+    )
   }
   // From stdin, a module's imports resolve from the working folder: the package's own name works.
   const child = spawn(
@@ -29,7 +45,13 @@ export async function runReadmeExample(packageFolder: URL): Promise<{ stdout: st
       '--input-type=module-typescript',
       '-',
     ],
-    { cwd: folder, stdio: 'pipe', signal: AbortSignal.timeout(timeoutMs), killSignal: 'SIGKILL' },
+    {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: 'pipe',
+      signal: AbortSignal.timeout(timeoutMs),
+      killSignal: 'SIGKILL',
+    },
   )
   // An example that ends before reading all of its source is judged by its exit code alone.
   child.stdin.on('error', () => {})
@@ -42,8 +64,8 @@ export async function runReadmeExample(packageFolder: URL): Promise<{ stdout: st
   return { stdout, stderr }
 }
 
-function firstTypeScriptBlock(markdown: string): string | undefined {
-  return /^```ts\b[^\n]*\n(.*?)^```$/ms.exec(markdown)?.[1]
+function typeScriptBlock(markdown: string, block: number): string | undefined {
+  return [...markdown.matchAll(/^```ts\b[^\n]*\n(.*?)^```$/gms)][block - 1]?.[1]
 }
 
 function asFolder(url: URL): URL {

@@ -1,4 +1,4 @@
-import { ObjectPool, PoolError, type PoolStats } from '@code/pool'
+import { ObjectPool, type PoolStats } from '@code/pool'
 import { checkMs } from '../check.ts'
 import type {
   ConnectionLease,
@@ -8,7 +8,6 @@ import type {
   HealthOptions,
   WarmOptions,
 } from '../driver.ts'
-import { ConnectionsError } from '../errors.ts'
 import { registerInstrument } from '../instrument.ts'
 import type { CloseOptions, CloseReport, HealthCheck } from '../report.ts'
 import {
@@ -32,6 +31,7 @@ import {
   type QueryResult,
   type TransactionOptions,
 } from './options.ts'
+import { asConnectionsError, closedError } from './pool-errors.ts'
 import { LentSession, type PostgresSession } from './postgres-session.ts'
 import { textOf, type SqlTag } from './sql.ts'
 import { Transaction, unlessAborted } from './transaction.ts'
@@ -279,29 +279,3 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
 }
 
 let unnamed = 0
-
-/** The pool's refusals under this package's codes; a failed connect as what it was. */
-function asConnectionsError(error: unknown): unknown {
-  if (!(error instanceof PoolError)) return error
-  const { message } = error
-  const connect = error.cause instanceof PoolError ? error.cause.cause : error.cause
-  const origin = connect instanceof ConnectionsError ? connect : undefined
-  const options = { cause: origin?.cause ?? error, sqlState: origin?.sqlState }
-  switch (error.code) {
-    case 'POOL_CREATE_FAILED':
-      return new ConnectionsError(origin?.code ?? 'CONNECTIONS_REFUSED', message, options)
-    case 'POOL_TIMEOUT':
-      return new ConnectionsError('CONNECTIONS_TIMEOUT', message, options)
-    case 'POOL_QUEUE_FULL':
-      return new ConnectionsError('CONNECTIONS_QUEUE_FULL', message, options)
-    default:
-      return new ConnectionsError('CONNECTIONS_CLOSED', message, options)
-  }
-}
-
-function closedError(name: string): ConnectionsError {
-  return new ConnectionsError(
-    'CONNECTIONS_CLOSED',
-    `${name}: the pool was closed while its connection was lent`,
-  )
-}
