@@ -59,7 +59,7 @@ function rankAt(cumulated: Float64Array, point: number): number {
 }
 
 /** Mulberry32: small, seeded, good enough to draw a load. */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

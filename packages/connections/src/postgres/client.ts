@@ -48,36 +48,40 @@ export class PostgresClient {
   }
 
   /** Runs one statement. One with values is prepared, once for each text. */
-  query<R>(
+  async query<R>(
     text: string,
     values: readonly unknown[] | undefined,
     { name, signal, timeoutMs = this.#settings.statementTimeoutMs }: QueryOptions,
   ): Promise<QueryResult<R>> {
-    return this.#told(
-      async () => {
-        await this.#settling
-        return this.#prepared<R>(text, values, name ?? (values && this.#names.of(text)), {
-          signal,
-          timeoutMs,
-        })
-      },
-      (result) => result.rowCount ?? 0,
-    )
+    const startedAt = this.#begin()
+    try {
+      if (this.#settling !== undefined) await this.#settling
+      const prepareAs = name ?? (values && this.#names.of(text))
+      const result = await this.#prepared<R>(text, values, prepareAs, { signal, timeoutMs })
+      this.#tell(startedAt, result.rowCount ?? 0)
+      return result
+    } catch (error) {
+      this.#tellFailure(startedAt, error)
+      throw error
+    }
   }
 
-  copyFrom(
+  async copyFrom(
     table: string,
     columns: readonly string[],
     rows: CopyRows,
     { signal, timeoutMs = this.#settings.statementTimeoutMs }: CopyOptions,
   ): Promise<CopyResult> {
-    return this.#told(
-      async () => {
-        await this.#settling
-        return this.#copy(table, columns, rows, { signal, timeoutMs })
-      },
-      (result) => result.rows,
-    )
+    const startedAt = this.#begin()
+    try {
+      if (this.#settling !== undefined) await this.#settling
+      const result = await this.#copy(table, columns, rows, { signal, timeoutMs })
+      this.#tell(startedAt, result.rows)
+      return result
+    } catch (error) {
+      this.#tellFailure(startedAt, error)
+      throw error
+    }
   }
 
   /** Ends a transaction that is open, if there is one. Never rejects: a connection that cannot is given up. */
@@ -129,7 +133,7 @@ export class PostgresClient {
     limits: Limits,
   ): Promise<QueryResult<R>> {
     return this.#operate<QueryResult<R>>(text, limits, ({ done }) => {
-      this.#wire.query({ text, values: values as unknown[] | undefined, name }, (error, result) => {
+      this.#wire.query(text, values, name, (error, result) => {
         if (error) done(error)
         else done(undefined, lastOf<R>(result))
       })
@@ -256,25 +260,29 @@ export class PostgresClient {
     return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
   }
 
-  /** Runs `work`, counts it and tells it to who listens. */
-  async #told<R>(work: () => Promise<R>, rowsOf: (result: R) => number): Promise<R> {
-    const { pool, counts } = this.#settings
-    const startedAt = queryChannel.hasSubscribers ? performance.now() : 0
-    const tell = (ok: boolean, rows: number, code?: string): void => {
-      if (!queryChannel.hasSubscribers) return
-      const ms = performance.now() - startedAt
-      queryChannel.publish({ pool, ms, ok, lane: 'exclusive', rows, code } satisfies QueryMessage)
-    }
-    counts.statements++
-    try {
-      const result = await work()
-      tell(true, rowsOf(result))
-      return result
-    } catch (error) {
-      counts.failures++
-      tell(false, 0, error instanceof ConnectionsError ? error.code : (error as Error | undefined)?.name)
-      throw error
-    }
+  #begin(): number {
+    this.#settings.counts.statements++
+    return queryChannel.hasSubscribers ? performance.now() : 0
+  }
+
+  #tell(startedAt: number, rows: number, failure?: { readonly code: string | undefined }): void {
+    if (!queryChannel.hasSubscribers) return
+    const { pool } = this.#settings
+    const ms = performance.now() - startedAt
+    const ok = failure === undefined
+    queryChannel.publish({
+      pool,
+      ms,
+      ok,
+      lane: 'exclusive',
+      rows,
+      code: failure?.code,
+    } satisfies QueryMessage)
+  }
+
+  #tellFailure(startedAt: number, error: unknown): void {
+    this.#settings.counts.failures++
+    this.#tell(startedAt, 0, { code: error instanceof ConnectionsError ? error.code : undefined })
   }
 }
 

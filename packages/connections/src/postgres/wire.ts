@@ -1,4 +1,4 @@
-import { Client, DatabaseError } from 'pg'
+import { Client, DatabaseError, Query } from 'pg'
 import { ConnectionsError } from '../errors.ts'
 import { sendCancelRequest } from './cancel-request.ts'
 import type { CopyIn } from './copy-in.ts'
@@ -68,11 +68,16 @@ export class Wire {
   }
 
   query(
-    statement: { text: string; values: unknown[] | undefined; name: string | undefined },
-    done: (error: Error | null, result: unknown) => void,
+    text: string,
+    values: readonly unknown[] | undefined,
+    name: string | undefined,
+    done: (error: Error | undefined, result: unknown) => void,
   ): void {
     this.#ready = false
-    this.#client.query(statement as { text: string }, done)
+    // Made here: from an object with the text in it, pg would first copy every property descriptor.
+    const query = new Query(text, values as unknown[], done) as Query & { name: string | undefined }
+    query.name = name
+    this.#client.query(query)
   }
 
   copy(copy: CopyIn): void {
