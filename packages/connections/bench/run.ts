@@ -58,8 +58,8 @@ for (const inFlight of [1, 32]) {
     than: 'a connection per request',
     claim: 'the guide: 40 to 60 % less, which is 2.5 times',
   })
-  suite.atLeast({ in: measured, metric: 'rps', arm: 'ours', timesBetterThan: 0.9, than: 'pg.Pool' })
-  suite.atLeast({ in: measured, metric: 'rps', arm: 'ours', timesBetterThan: 0.8, than: 'pg.Pool, named' })
+  suite.atLeast({ in: measured, metric: 'rps', arm: 'ours', timesBetterThan: 0.95, than: 'pg.Pool' })
+  suite.atLeast({ in: measured, metric: 'rps', arm: 'ours', timesBetterThan: 0.9, than: 'pg.Pool, named' })
 }
 
 const rows = 200_000

@@ -1,9 +1,10 @@
 import { ConnectionsError } from '../errors.ts'
 import { queryChannel, type QueryMessage } from '../telemetry.ts'
 import { CopyIn, type CopyResult, type CopyRows } from './copy-in.ts'
+import { describeFailure, isStale, timeoutOf } from './failures.ts'
 import type { CopyOptions, QueryOptions, QueryResult } from './options.ts'
 import { StatementNames } from './statement-names.ts'
-import { graceMs, messageOf, serverError, type Wire } from './wire.ts'
+import { graceMs, serverError, type Wire } from './wire.ts'
 
 /** What the clients of a pool have in common. */
 export interface ClientSettings {
@@ -154,7 +155,8 @@ export class PostgresClient {
       const copy = new CopyIn(table, columns, rows, {
         onServerTurn: (isServers) => {
           clearTimeout(timer)
-          if (isServers) timer = setTimeout(() => giveUp(this.#timeout(what, timeoutMs)), timeoutMs)
+          if (isServers)
+            timer = setTimeout(() => giveUp(timeoutOf(this.#settings.pool, what, timeoutMs)), timeoutMs)
         },
         onDone: (error, result) => {
           clearTimeout(timer)
@@ -205,7 +207,8 @@ export class PostgresClient {
       }
       const onAbort = (): void => giveUp(signal?.reason)
       const timer =
-        timeoutMs && setTimeout(() => giveUp(this.#timeout(what, timeoutMs)), Math.max(1, timeoutMs))
+        timeoutMs &&
+        setTimeout(() => giveUp(timeoutOf(this.#settings.pool, what, timeoutMs)), Math.max(1, timeoutMs))
       signal?.addEventListener('abort', onAbort)
       const stop = start({ done, giveUp })
     })
@@ -239,25 +242,7 @@ export class PostgresClient {
   }
 
   #describe(error: unknown, what: string): unknown {
-    const { pool } = this.#settings
-    const fromServer = serverError(error)
-    const options = { cause: error, sqlState: fromServer?.code }
-    if (this.#wire.lostBy !== undefined) {
-      const message = `${pool}: the connection was lost: ${messageOf(error)}: ${brief(what)}`
-      return new ConnectionsError('CONNECTIONS_LOST', message, options)
-    }
-    // What the caller's own rows, values or parsers threw stays theirs.
-    if (fromServer === undefined) return error
-    return new ConnectionsError(
-      'CONNECTIONS_QUERY',
-      `${pool}: ${fromServer.message}: ${brief(what)}`,
-      options,
-    )
-  }
-
-  #timeout(what: string, timeoutMs: number): ConnectionsError {
-    const message = `${this.#settings.pool}: not done after ${Math.round(timeoutMs)} ms: ${brief(what)}`
-    return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
+    return describeFailure(error, { pool: this.#settings.pool, what, lost: this.#wire.lostBy !== undefined })
   }
 
   #begin(): number {
@@ -290,15 +275,4 @@ function lastOf<R>(result: unknown): QueryResult<R> {
   const last = Array.isArray(result) ? result.at(-1) : result
   const { rows, rowCount, command, fields } = last as QueryResult<R>
   return { rows, rowCount, command, fields }
-}
-
-/** The plan of a prepared statement no longer fits its tables, or somebody deallocated it. */
-function isStale(error: unknown): boolean {
-  const fromServer = error instanceof ConnectionsError ? serverError(error.cause) : undefined
-  if (fromServer === undefined) return false
-  return fromServer.code === '26000' || fromServer.routine === 'RevalidateCachedQuery'
-}
-
-function brief(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

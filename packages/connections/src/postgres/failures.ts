@@ -1,0 +1,39 @@
+import { ConnectionsError } from '../errors.ts'
+import { messageOf, serverError } from './wire.ts'
+
+/** Where a failure happened. */
+export interface FailedAt {
+  readonly pool: string
+  /** The statement, or what stands for it. */
+  readonly what: string
+  /** Whether the connection is of no more use. */
+  readonly lost: boolean
+}
+
+/** What the caller hears of a failure. What the caller's own rows, values or parsers threw stays theirs. */
+export function describeFailure(error: unknown, { pool, what, lost }: FailedAt): unknown {
+  const fromServer = serverError(error)
+  const options = { cause: error, sqlState: fromServer?.code }
+  if (lost) {
+    const message = `${pool}: the connection was lost: ${messageOf(error)}: ${brief(what)}`
+    return new ConnectionsError('CONNECTIONS_LOST', message, options)
+  }
+  if (fromServer === undefined) return error
+  return new ConnectionsError('CONNECTIONS_QUERY', `${pool}: ${fromServer.message}: ${brief(what)}`, options)
+}
+
+export function timeoutOf(pool: string, what: string, timeoutMs: number): ConnectionsError {
+  const message = `${pool}: not done after ${Math.round(timeoutMs)} ms: ${brief(what)}`
+  return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
+}
+
+/** Whether the plan of a prepared statement no longer fits its tables, or somebody deallocated it. */
+export function isStale(error: unknown): boolean {
+  const fromServer = error instanceof ConnectionsError ? serverError(error.cause) : undefined
+  if (fromServer === undefined) return false
+  return fromServer.code === '26000' || fromServer.routine === 'RevalidateCachedQuery'
+}
+
+function brief(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
