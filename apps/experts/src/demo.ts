@@ -3,7 +3,6 @@ import { checkAnswers } from './check-answers.ts'
 import { formatTable, nameOf, verdicts, type Row } from './demo-table.ts'
 import { cityNames, drawQuestions } from './draw-questions.ts'
 import { drive, medianFigures, type DriveFigures } from './drive.ts'
-import { watchOriginalParent } from './original-parent.ts'
 import { variants, type Variant } from './service.ts'
 import { startStack } from './stack.ts'
 
@@ -24,8 +23,7 @@ const arms = [
 ] as const satisfies [Variant, boolean][]
 
 const started = performance.now()
-// A parent that is gone has nobody to print to, and everything started here ends with this process.
-watchOriginalParent(() => process.exit(1))
+// Everything started here ends with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
 await demo()

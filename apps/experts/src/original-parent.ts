@@ -1,27 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /**
- * Calls `onGone` once when the command that somebody typed has ended, or at once if it has already. Killing
- * that command (npx, pnpm, a shell between) leaves this process alive and adopted by somebody else, so every
- * link from here up to it is watched: where one has another parent than at first, the chain is broken. Where
- * there is no /proc, only the direct parent is watched.
+ * Calls `onGone` once when the command that somebody typed has ended. Killing that command (npx, pnpm, a shell
+ * between) leaves this process alive and adopted by somebody else, so every link from here up to it is watched:
+ * where one has another parent than at first, the chain is broken. Where there is no /proc, only the direct
+ * parent is watched.
  */
 export function watchOriginalParent(onGone: () => void): void {
+  const parent = process.ppid
   const chain = chainToRunner()
-  const startedByRunner =
-    process.env['npm_execpath'] !== undefined || process.env['npm_lifecycle_event'] !== undefined
-  const orphaned = startedByRunner && chain.length > 0 && !chain.some((link) => isRunner(link.pid))
-  const timer = setInterval(check, 200)
-  timer.unref()
-  if (orphaned) onGone()
-
-  function check(): void {
-    const intact =
-      process.ppid === parentAtStart && chain.every(({ pid, parent }) => statOf(pid)?.parent === parent)
-    if (intact) return
+  const timer = setInterval(() => {
+    if (process.ppid === parent && chain.every((link) => parentOf(link.pid) === link.parent)) return
     clearInterval(timer)
     onGone()
-  }
+  }, 200).unref()
 }
 
 interface Link {
@@ -29,38 +22,41 @@ interface Link {
   readonly parent: number
 }
 
-const parentAtStart = process.ppid
-
-/** From this process up to the child of the topmost package manager; just this process if there is none. */
+/** From this process up to the child of the topmost package manager, with nothing but shells between. */
 function chainToRunner(): Link[] {
   const links: Link[] = []
-  let runnerAt = 0
-  for (let pid = process.pid; pid > 1;) {
-    const stat = statOf(pid)
-    if (stat === undefined) break
-    links.push({ pid, parent: stat.parent })
-    if (isRunner(stat.parent)) runnerAt = links.length
-    pid = stat.parent
+  let length = 0
+  for (let pid = process.pid, parent = parentOf(pid); parent !== undefined; parent = parentOf(pid)) {
+    links.push({ pid, parent })
+    const kind = kindOf(parent)
+    if (kind === undefined) break
+    if (kind === 'runner') length = links.length
+    pid = parent
   }
-  return links.slice(0, Math.max(1, runnerAt))
+  return links.slice(0, length)
 }
 
-function isRunner(pid: number): boolean {
-  try {
-    return /(^|[/\0])(npm|npx|pnpm|turbo)(-cli)?(\.[cm]?js)?\0/.test(
-      readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
-    )
-  } catch {
-    return false
-  }
+/** npm and its like show themselves as `node …/npm-cli.js`, as a script of a shell, or by a title: `npm exec …`. */
+function kindOf(pid: number): 'runner' | 'shell' | undefined {
+  const [program = '', script = ''] = read(`/proc/${pid}/cmdline`)?.split('\0') ?? []
+  const name = basename(program.split(' ')[0]!)
+  const isInterpreter = /^(node|sh|bash|dash|zsh|ash)$/.test(name)
+  if (runner.test(name) || (isInterpreter && runner.test(basename(script)))) return 'runner'
+  return isInterpreter && name !== 'node' ? 'shell' : undefined
 }
 
-/** The name of a process may hold spaces and brackets; its parent stands second after the last bracket. */
-function statOf(pid: number): { parent: number } | undefined {
+const runner = /^(npm|npx|pnpm|pnpx|turbo)(-cli)?(\.[cm]?js)?$/
+
+/** A name may hold spaces and brackets; the parent stands second after the last bracket. A zombie has none. */
+function parentOf(pid: number): number | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  const [state, parent] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return state === undefined || state === 'Z' ? undefined : Number(parent)
+}
+
+function read(path: string): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return state === 'Z' ? undefined : { parent: Number(parent) }
+    return readFileSync(path, 'utf8')
   } catch {
     return undefined
   }

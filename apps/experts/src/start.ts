@@ -1,10 +1,8 @@
-import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { watchOriginalParent } from './original-parent.ts'
 import type { Variant } from './service.ts'
 import { startStack } from './stack.ts'
 
-// `pnpm start [--naive | --rivals] [--port 8080]`: serves until Ctrl-C.
+// `pnpm start [--naive | --rivals] [--port 8080]`: serves until Ctrl-C. What it started ends with it.
 
 const { values } = parseArgs({
   options: {
@@ -14,22 +12,21 @@ const { values } = parseArgs({
   },
 })
 const variant: Variant = values.naive ? 'naive' : values.rivals ? 'rivals' : 'composed'
-
-watchOriginalParent(() => process.exit(1))
-const stop = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process, 'SIGHUP')])
-const running = serveUntil(stop)
-await Promise.race([running, stop])
-await running
-
-async function serveUntil(stop: Promise<unknown>): Promise<void> {
-  await using stack = await startStack(console.log)
-  await using service = await stack.serve({ variant, port: Number(values.port) })
-  console.log(`\n${variant}: ${service.origin}/ask?expert=places&q=san+fran`)
-  if (service.monitoringUrl !== undefined) {
-    for (const path of ['/metrics', '/health/ready', '/health/live', '/snapshot.json']) {
-      console.log(`          ${service.monitoringUrl}${path}`)
-    }
-  }
-  console.log('Ctrl-C ends it.')
-  await Promise.race([stop, service.exited])
+const port = Number(values.port)
+if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  throw new RangeError(`--port must be an integer from 0 to 65535, got '${values.port}'`)
 }
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(0))
+
+await using stack = await startStack(console.log)
+await using service = await stack.serve({ variant, port })
+console.log(`\n${variant}: ${service.origin}/ask?expert=places&q=san+fran`)
+if (service.monitoringUrl !== undefined) {
+  for (const path of ['/metrics', '/health/ready', '/health/live', '/snapshot.json']) {
+    console.log(`          ${service.monitoringUrl}${path}`)
+  }
+}
+console.log('Ctrl-C ends it.')
+await service.exited
+console.error(`the service ended by itself\n${service.output()}`)
+process.exitCode = 1

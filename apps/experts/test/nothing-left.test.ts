@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 
 // The demo is ended in every way a person or a machine may end it, once its services run.
 
-const demo = fileURLToPath(new URL('../src/demo.ts', import.meta.url))
+const demo = fileURLToPath(new URL('fixtures/watched-demo.ts', import.meta.url))
 
 const ways: [name: string, end: (runner: ChildProcess, demoPid: number) => void][] = [
   ['Ctrl-C on the group', (runner) => void process.kill(-runner.pid!, 'SIGINT')],
@@ -41,7 +41,9 @@ test.each(ways)('%s leaves no process and no folder behind', { timeout: 60_000 }
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     await expect.poll(() => output, { timeout: 30_000 }).toContain('importing')
     const before = marked(mark)
-    const demoPid = before.find(({ command }) => command.includes('demo.ts'))!.pid
+    const demoPid = before.find(
+      ({ command }) => command.startsWith(process.execPath) && command.includes('demo.ts'),
+    )!.pid
     expect(
       before.some(({ command }) => command.includes('postgres')),
       name,
