@@ -1,19 +1,20 @@
 import { inspect } from 'node:util'
-import { checkInteger, maxTimerMs } from './check.ts'
+import { checkFunction, checkMs, checkName } from './check.ts'
 import { healthChannel, type HealthMessage } from './telemetry.ts'
 
 /**
- * Passes by returning; fails by throwing, by returning false, or by returning a report that is not healthy
- * (what other parts' `health()` answer). The signal is aborted when the time is over.
+ * Passes by returning; fails by throwing, by returning false, or by returning what other parts' `health()`
+ * answers when they are not well: `isHealthy: false`, or `ok: false`. The signal is aborted when the time is
+ * over.
  */
 export type HealthCheck = (signal: AbortSignal) => unknown
 
 export interface HealthCheckOptions {
-  /** How long one check may take, in milliseconds. Integer from 1. @default 5_000 */
+  /** How long one check may take, in milliseconds, from 1. @default 5_000 */
   readonly timeoutMs?: number | undefined
   /** Whether the whole is unhealthy when this check fails. @default true */
   readonly critical?: boolean | undefined
-  /** How long a result is given again instead of checking, in milliseconds. Integer from 0. @default 0 */
+  /** How long a result is given again instead of checking, in milliseconds, from 0. @default 0 */
   readonly cacheMs?: number | undefined
 }
 
@@ -48,10 +49,8 @@ export class HealthMonitor {
 
   /** Adds a check until the returned function is called. A name that is taken is a `TypeError`. */
   register(name: string, check: HealthCheck, options: HealthCheckOptions = {}): () => void {
-    if (typeof name !== 'string' || name === '') {
-      throw new TypeError(`name must be a non-empty string, got ${inspect(name)}`)
-    }
-    if (typeof check !== 'function') throw new TypeError(`check must be a function, got ${inspect(check)}`)
+    checkName('name', name)
+    checkFunction('check', check)
     if (this.#checks.has(name)) throw new TypeError(`there is a health check ${name} already`)
     const registered = new RegisteredCheck(name, check, options)
     this.#checks.set(name, registered)
@@ -92,8 +91,8 @@ class RegisteredCheck {
     this.#timeoutMs = options.timeoutMs ?? defaults.timeoutMs
     this.#critical = options.critical ?? defaults.critical
     this.#cacheMs = options.cacheMs ?? defaults.cacheMs
-    checkInteger('timeoutMs', this.#timeoutMs, 1, maxTimerMs)
-    checkInteger('cacheMs', this.#cacheMs, 0)
+    checkMs('timeoutMs', this.#timeoutMs)
+    checkMs('cacheMs', this.#cacheMs, 0)
   }
 
   /** Callers that come while the check runs share its result, so probes can't pile up on a slow part. */
@@ -138,18 +137,21 @@ class RegisteredCheck {
 
 async function errorOf(check: HealthCheck, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const answer = await check(signal)
-    if (answer === false) return 'returned false'
-    if (!isUnhealthyReport(answer)) return undefined
-    return answer.failures?.join('; ') || 'unhealthy'
+    return faultIn(await check(signal))
   } catch (error) {
     return textOf(error)
   }
 }
 
-function isUnhealthyReport(answer: unknown): answer is { failures?: readonly string[] } {
-  return typeof answer === 'object' && answer !== null && 'isHealthy' in answer && answer.isHealthy === false
+function faultIn(answer: unknown): string | undefined {
+  if (answer === false) return 'returned false'
+  const { isHealthy, ok, failures, error } = (answer ?? {}) as Answer
+  if (isHealthy !== false && ok !== false) return undefined
+  return failures?.join('; ') || error || 'unhealthy'
 }
+
+/** What a check may answer: a report of many parts, or the health of one. */
+type Answer = Partial<Pick<HealthReport, 'isHealthy' | 'failures'> & Pick<HealthCheckResult, 'ok' | 'error'>>
 
 /** Anything can be thrown, even what throws when it is looked at. */
 function textOf(thrown: unknown): string {

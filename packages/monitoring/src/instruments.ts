@@ -10,10 +10,9 @@ export interface InstrumentSnapshot {
 export function readInstruments(): readonly InstrumentSnapshot[] {
   const listed = (globalThis as { [instruments]?: Map<string, Instrument> })[instruments]
   return Array.from(listed ?? [], ([key, instrument]) => {
-    const { kind } = instrument
-    // The key tells two of one name apart.
-    const name = key.startsWith(`${kind}:`) ? key.slice(kind.length + 1) : key
-    return { kind, name, stats: statsOf(instrument) }
+    // Listed as `<kind>:<name>`; unlike the instrument's own name, the key tells two of one name apart.
+    const [kind, ...name] = key.split(':')
+    return { kind: kind!, name: name.join(':'), stats: statsOf(instrument) }
   })
 }
 
@@ -28,14 +27,13 @@ export function writeInstruments(metrics: MetricsCollector): void {
 }
 
 interface Instrument {
-  readonly kind: string
   stats(): InstrumentSnapshot['stats']
 }
 
-/** One that fails must not hide the others. */
+/** One that fails, or has none, must not hide the others. */
 function statsOf(instrument: Instrument): InstrumentSnapshot['stats'] {
   try {
-    return instrument.stats()
+    return { ...instrument.stats() }
   } catch (error) {
     return { error: String(error) }
   }

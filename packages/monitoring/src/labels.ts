@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { describe } from './check.ts'
 
 /** Names and values that tell the series of a metric apart. */
 export type Labels = Readonly<Record<string, LabelValue>>
@@ -16,7 +16,7 @@ function checkedName(name: string): string {
   if (/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) && name !== 'le' && name !== 'quantile') return name
   throw new TypeError(
     'a label name must be of letters, digits and underscores, not begin with a digit or two underscores, ' +
-      `and not be le or quantile, got ${inspect(name)}`,
+      `and not be le or quantile, got ${describe(name)}`,
   )
 }
 
@@ -29,7 +29,7 @@ function escaped(name: string, value: unknown): string {
     case 'boolean':
       return String(value)
     default:
-      throw new TypeError(`label ${name} must be a string, a number or a boolean, got ${inspect(value)}`)
+      throw new TypeError(`label ${name} must be a string, a number or a boolean, got ${describe(value)}`)
   }
 }
 

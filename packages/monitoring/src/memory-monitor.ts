@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { inspect } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
-import { checkInteger, maxTimerMs } from './check.ts'
+import { checkFunction, checkMs } from './check.ts'
 
 /** Memory of this process, in megabytes of 1,048,576 bytes. */
 export interface MemoryMetrics {
@@ -22,7 +21,7 @@ export interface MemoryMetrics {
 }
 
 export interface MemorySamplingOptions {
-  /** Pause between two samples, in milliseconds. Integer from 1. */
+  /** Pause between two samples, in milliseconds, from 1. */
   readonly everyMs: number
   readonly onSample: (metrics: MemoryMetrics) => void
 }
@@ -49,9 +48,8 @@ export class MemoryMonitor implements Disposable {
   /** Samples from now on; a second start replaces the first. */
   start(options: MemorySamplingOptions): void {
     const { everyMs, onSample } = options
-    checkInteger('everyMs', everyMs, 1, maxTimerMs)
-    if (typeof onSample !== 'function')
-      throw new TypeError(`onSample must be a function, got ${inspect(onSample)}`)
+    checkMs('everyMs', everyMs)
+    checkFunction('onSample', onSample)
     this.stop()
     this.#timer = setInterval(() => onSample(this.getCurrentMetrics()), everyMs).unref()
   }

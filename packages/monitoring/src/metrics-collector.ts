@@ -1,6 +1,5 @@
-import { inspect } from 'node:util'
 import { BoundMetric } from './bound-metric.ts'
-import { checkFromZero, checkInteger, checkNumber } from './check.ts'
+import { checkFromZero, checkInteger, checkNumber, describe } from './check.ts'
 import { exposition } from './exposition.ts'
 import { labelText, type Labels } from './labels.ts'
 import { MetricFamily, type MetricDescription, type MetricType } from './metric-family.ts'
@@ -82,9 +81,9 @@ export class MetricsCollector {
     const { help, unit, buckets } = description
     checkMetricName(name)
     if (typeof help !== 'string')
-      throw new TypeError(`help of ${name} must be a string, got ${inspect(help)}`)
+      throw new TypeError(`help of ${name} must be a string, got ${describe(help)}`)
     if (unit !== undefined && !/^[a-z][a-z_]*$/.test(unit)) {
-      throw new TypeError(`unit of ${name} must be of small letters and underscores, got ${inspect(unit)}`)
+      throw new TypeError(`unit of ${name} must be of small letters and underscores, got ${describe(unit)}`)
     }
     if (buckets !== undefined) checkBuckets(name, buckets)
     const family = this.#histograms.get(name) ?? this.#counters.get(name) ?? this.#gauges.get(name)
@@ -147,7 +146,7 @@ export class MetricsCollector {
   scrape(options: ScrapeOptions = {}): AsyncIterable<string> {
     const { format = 'prometheus', also = [] } = options
     if (format !== 'prometheus' && format !== 'openmetrics') {
-      throw new TypeError(`format must be 'prometheus' or 'openmetrics', got ${inspect(format)}`)
+      throw new TypeError(`format must be 'prometheus' or 'openmetrics', got ${describe(format)}`)
     }
     return exposition(this.#familiesWith(also), format)
   }
@@ -264,7 +263,7 @@ function checkMetricName(name: string): void {
   if (typeof name === 'string' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) && name !== '_total') return
   throw new TypeError(
     'a metric name must be of letters, digits, underscores and colons and not begin with a digit, ' +
-      `got ${inspect(name)}`,
+      `got ${describe(name)}`,
   )
 }
 
@@ -273,7 +272,7 @@ function checkBuckets(name: string, buckets: readonly number[]): void {
     (bound, i) => Number.isFinite(bound) && (i === 0 || bound > buckets[i - 1]!),
   )
   if (buckets.length > 0 && ascending) return
-  throw new RangeError(`buckets of ${name} must be ascending finite numbers, got ${inspect(buckets)}`)
+  throw new RangeError(`buckets of ${name} must be ascending finite numbers, got ${describe(buckets)}`)
 }
 
 function sameScale(one: MetricDescription, other: MetricDescription | undefined): boolean {

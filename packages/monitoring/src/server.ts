@@ -2,17 +2,18 @@ import { once } from 'node:events'
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
-import { inspect } from 'node:util'
 import { prefersOpenMetrics } from './accept.ts'
-import { checkInteger, maxTimerMs } from './check.ts'
+import { checkFunction, checkInteger, checkMs, checkName } from './check.ts'
 import { MonitoringError } from './errors.ts'
 import { getHealthMonitor, type HealthMonitor, type HealthReport } from './health-monitor.ts'
 import { writeInstruments } from './instruments.ts'
 import { getMetricsCollector, MetricsCollector } from './metrics-collector.ts'
 import { writeProcessMetrics } from './process-metrics.ts'
+import type { CloseOptions, CloseReport } from './report.ts'
 import { RuntimeSampler } from './runtime-sampler.ts'
 import { takeSnapshot } from './snapshot.ts'
 
+export type { CloseOptions, CloseReport, Holder } from './report.ts'
 export type { MonitoringSnapshot } from './snapshot.ts'
 
 export interface MonitoringServerOptions {
@@ -24,7 +25,7 @@ export interface MonitoringServerOptions {
   readonly collector?: MetricsCollector | undefined
   /** @default getHealthMonitor() */
   readonly health?: HealthMonitor | undefined
-  /** Asked by every `/health/ready` before the checks; false answers 503. @default always ready */
+  /** Asked by every `/health/ready` before the checks; false or a throw answers 503. @default always ready */
   readonly isReady?: (() => boolean) | undefined
 }
 
@@ -41,23 +42,6 @@ export interface MonitoringServer extends AsyncDisposable {
   close(options?: CloseOptions): Promise<CloseReport>
 }
 
-export interface CloseOptions {
-  /** In milliseconds. Integer from 0. @default 5_000 */
-  readonly deadlineMs?: number | undefined
-}
-
-export interface CloseReport {
-  /** Whether every request ended by itself. */
-  readonly closed: boolean
-  readonly ms: number
-  readonly holders: readonly Holder[]
-}
-
-export interface Holder {
-  readonly heldMs: number
-  readonly label: string
-}
-
 /**
  * Serves `/metrics`, `/health/live`, `/health/ready` and `/snapshot.json`.
  *
@@ -66,12 +50,8 @@ export interface Holder {
 export async function startMonitoringServer(options: MonitoringServerOptions): Promise<MonitoringServer> {
   const { port, host = '127.0.0.1', isReady } = options
   checkInteger('port', port, 0, 65_535)
-  if (typeof host !== 'string' || host === '') {
-    throw new TypeError(`host must be a non-empty string, got ${inspect(host)}`)
-  }
-  if (isReady !== undefined && typeof isReady !== 'function') {
-    throw new TypeError(`isReady must be a function, got ${inspect(isReady)}`)
-  }
+  checkName('host', host)
+  if (isReady !== undefined) checkFunction('isReady', isReady)
   const server = createServer()
   try {
     server.listen(port, host)
@@ -91,7 +71,7 @@ class ListeningServer implements MonitoringServer {
   readonly #health: HealthMonitor
   readonly #isReady: () => boolean
   readonly #runtime = new RuntimeSampler()
-  readonly #inFlight = new Map<ServerResponse, { readonly label: string; readonly since: number }>()
+  readonly #inFlight = new Map<ServerResponse, { readonly label: string; readonly startedAt: number }>()
   readonly #routes: ReadonlyMap<string, Route>
   #unready = false
   #closing: Promise<CloseReport> | undefined
@@ -120,9 +100,8 @@ class ListeningServer implements MonitoringServer {
     this.#unready = true
   }
 
-  close(options: CloseOptions = {}): Promise<CloseReport> {
-    const { deadlineMs = 5_000 } = options
-    checkInteger('deadlineMs', deadlineMs, 0, maxTimerMs)
+  close({ deadlineMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
+    checkMs('deadlineMs', deadlineMs)
     return (this.#closing ??= this.#close(deadlineMs))
   }
 
@@ -143,20 +122,20 @@ class ListeningServer implements MonitoringServer {
       clearTimeout(timer)
     }
     const now = performance.now()
-    const holders = Array.from(this.#inFlight.values(), ({ label, since }) => ({
-      heldMs: now - since,
-      label,
-    }))
+    const holders = Array.from(this.#inFlight.values(), ({ label, startedAt }) =>
+      Object.freeze({ heldMs: now - startedAt, label }),
+    )
     this.#server.closeAllConnections()
     await ended
     this.#runtime[Symbol.dispose]()
-    return Object.freeze({ closed: holders.length === 0, ms: performance.now() - startedAt, holders })
+    const ms = performance.now() - startedAt
+    return Object.freeze({ closed: holders.length === 0, ms, holders: Object.freeze(holders) })
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request
     const path = url.split('?', 1)[0]!
-    this.#inFlight.set(response, { label: `${method} ${path}`, since: performance.now() })
+    this.#inFlight.set(response, { label: `${method} ${path}`, startedAt: performance.now() })
     response.once('close', () => {
       this.#inFlight.delete(response)
       if (this.#inFlight.size === 0) this.#whenDrained?.()
@@ -193,9 +172,21 @@ class ListeningServer implements MonitoringServer {
   }
 
   async #ready(response: ServerResponse): Promise<void> {
-    if (this.#unready || !this.#isReady()) return sendJson(response, 503, notReady)
-    const report = await this.#health.checkAll()
+    const objection = this.#objection()
+    const report =
+      objection === undefined
+        ? await this.#health.checkAll()
+        : ({ isHealthy: false, checks: [], failures: [objection] } satisfies HealthReport)
     sendJson(response, report.isHealthy ? 200 : 503, report)
+  }
+
+  /** Why the service is not ready, whatever its checks may say. */
+  #objection(): string | undefined {
+    try {
+      return this.#unready || !this.#isReady() ? 'not ready' : undefined
+    } catch (error) {
+      return `not ready: ${String(error)}`
+    }
   }
 
   async #snapshot(response: ServerResponse): Promise<void> {
@@ -209,7 +200,6 @@ const textType = 'text/plain; version=0.0.4; charset=utf-8'
 const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 const healthy: HealthReport = { isHealthy: true, checks: [], failures: [] }
-const notReady: HealthReport = { isHealthy: false, checks: [], failures: ['not ready'] }
 
 function sendJson(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
   response.writeHead(status, { 'content-type': type })

@@ -27,6 +27,9 @@ test('every way to pass and to fail is reported, in the order of registration', 
   health.register('is false', async () => false)
   health.register('reports failures', () => ({ isHealthy: false, failures: ['a: down', 'b: slow'] }))
   health.register('reports illness', () => ({ isHealthy: false }))
+  health.register('is a healthy pool', () => ({ name: 'pg', ok: true, ms: 1, critical: true }))
+  health.register('is a pool that is down', async () => ({ name: 'pg', ok: false, error: 'ECONNREFUSED' }))
+  health.register('is not ok', () => ({ ok: false }))
   const report = await health.checkAll()
   expect(report.isHealthy).toBe(false)
   expect(report.failures).toEqual([
@@ -38,6 +41,8 @@ test('every way to pass and to fail is reported, in the order of registration', 
     'is false: returned false',
     'reports failures: a: down; b: slow',
     'reports illness: unhealthy',
+    'is a pool that is down: ECONNREFUSED',
+    'is not ok: unhealthy',
   ])
   expect(report.checks.map(({ name, ok }) => `${name} ${ok}`).slice(0, 4)).toEqual([
     'returns true',
@@ -181,9 +186,11 @@ test('wrong registrations are refused', () => {
   expect(() => health.register('', check)).toThrow(new TypeError("name must be a non-empty string, got ''"))
   expect(() => health.register('a', 1 as never)).toThrow(new TypeError('check must be a function, got 1'))
   expect(() => health.register('a', check, { timeoutMs: 0 })).toThrow(
-    new RangeError('timeoutMs must be an integer from 1 to 2147483647, got 0'),
+    new RangeError('timeoutMs must be milliseconds from 1 to 2147483647, got 0'),
   )
-  expect(() => health.register('a', check, { cacheMs: -1 })).toThrow(RangeError)
+  expect(() => health.register('a', check, { cacheMs: '5' as never })).toThrow(
+    new RangeError("cacheMs must be milliseconds from 0 to 2147483647, got '5'"),
+  )
 })
 
 test('a process has one health monitor of its own', () => {

@@ -84,7 +84,7 @@ test('sampling keeps no process alive', () => {
 test('a wrong interval or listener is refused', () => {
   const monitor = new MemoryMonitor()
   expect(() => monitor.start({ everyMs: 0, onSample })).toThrow(
-    new RangeError('everyMs must be an integer from 1 to 2147483647, got 0'),
+    new RangeError('everyMs must be milliseconds from 1 to 2147483647, got 0'),
   )
   expect(() => monitor.start({ everyMs: 2 ** 31, onSample })).toThrow(RangeError)
   expect(() => monitor.start({ everyMs: 1, onSample: 'x' as never })).toThrow(

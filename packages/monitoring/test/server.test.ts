@@ -95,6 +95,9 @@ test('instruments appear in /metrics and in the snapshot, and one that fails hid
         },
       },
     ],
+    ['pool:empty', { kind: 'pool', name: 'empty', stats: () => null }],
+    ['pool:odd', { kind: 5, name: 'odd', stats: () => ({}) }],
+    ['pool:nothing', null],
     ['pool:experts', { kind: 'pool', name: 'experts', stats }],
     ['pool:experts#2', { kind: 'pool', name: 'experts', stats }],
   ])
@@ -111,6 +114,9 @@ test('instruments appear in /metrics and in the snapshot, and one that fails hid
   expect(families.has('code_pool_policy')).toBe(false)
   expect(snapshot.instruments).toEqual([
     { kind: 'pool', name: 'broken', stats: { error: 'Error: no stats' } },
+    { kind: 'pool', name: 'empty', stats: {} },
+    { kind: 'pool', name: 'odd', stats: {} },
+    { kind: 'pool', name: 'nothing', stats: { error: expect.stringContaining('TypeError') } },
     { kind: 'pool', name: 'experts', stats: stats() },
     { kind: 'pool', name: 'experts#2', stats: stats() },
   ])
@@ -212,13 +218,27 @@ test('other paths and methods are problems in the sense of RFC 9457', async () =
 })
 
 test('a failure of the answer itself is a problem too', async () => {
+  class Confused extends HealthMonitor {
+    override checkAll(): Promise<never> {
+      return Promise.reject(new Error('confused'))
+    }
+  }
+  await using server = await start({ health: new Confused() })
+  const response = await fetch(`${server.url}/health/ready`)
+  expect([response.status, await response.json()]).toMatchObject([500, { detail: 'Error: confused' }])
+})
+
+test('a service whose isReady throws is not ready', async () => {
   await using server = await start({
     isReady: () => {
       throw new Error('confused')
     },
   })
   const response = await fetch(`${server.url}/health/ready`)
-  expect([response.status, await response.json()]).toMatchObject([500, { detail: 'Error: confused' }])
+  expect([response.status, await response.json()]).toEqual([
+    503,
+    { isHealthy: false, checks: [], failures: ['not ready: Error: confused'] },
+  ])
 })
 
 test('a client that leaves in the middle of a scrape disturbs nobody', async () => {
@@ -279,6 +299,7 @@ test('close cuts off at its deadline what does not end, and names it', async () 
   await begun.promise
   const report = await server.close({ deadlineMs: 20 })
   expect(report).toMatchObject({ closed: false, holders: [{ label: 'GET /health/ready' }] })
+  expect([report, report.holders, report.holders[0]].every(Object.isFrozen)).toBe(true)
   await cutOff
 })
 
@@ -302,7 +323,9 @@ test('a wrong host, isReady or deadline is refused', async () => {
   await expect(start({ host: '' })).rejects.toThrow(new TypeError("host must be a non-empty string, got ''"))
   await expect(start({ isReady: true as never })).rejects.toThrow(TypeError)
   await using server = await start()
-  expect(() => server.close({ deadlineMs: -1 })).toThrow(RangeError)
+  expect(() => server.close({ deadlineMs: 0 })).toThrow(
+    new RangeError('deadlineMs must be milliseconds from 1 to 2147483647, got 0'),
+  )
 })
 
 test('without a collector and a health monitor it shows those of the process', async () => {
