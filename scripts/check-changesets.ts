@@ -1,9 +1,9 @@
 // A published package that changed must be named in a changeset, or its users never get the change.
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './run.ts'
 import { Tally } from './tally.ts'
-import { pnpmVersion, publicPackages, root } from './workspace.ts'
+import { changesetFiles, pnpmVersion, publicPackages, root } from './workspace.ts'
 import type { PublicPackage } from './workspace.ts'
 
 const tally = new Tally()
@@ -60,8 +60,7 @@ async function changedFiles(
 async function pendingChangesets(): Promise<readonly { file: string; packages: readonly string[] }[]> {
   const folder = join(root, '.changeset')
   const own = forked === undefined ? undefined : await changedSince(forked, ['.changeset'])
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.md') && file !== 'README.md' && existsSync(join(folder, file)))
+  return changesetFiles()
     .filter((file) => own === undefined || own.includes(`.changeset/${file}`))
     .map((file) => ({ file, packages: namedPackages(readFileSync(join(folder, file), 'utf8')) }))
 }

@@ -63,6 +63,13 @@ export function entryPoints(manifest: Manifest): readonly string[] {
     .map((subpath) => manifest.name + subpath.slice(1))
 }
 
+/** The pending changesets' file names in `.changeset/`. */
+export function changesetFiles(workspace: string = root): readonly string[] {
+  return readdirSync(join(workspace, '.changeset')).filter(
+    (file) => file.endsWith('.md') && file !== 'README.md',
+  )
+}
+
 /** A program of the root's devDependencies. */
 export function tool(name: string): string {
   return join(root, 'node_modules', '.bin', name)
