@@ -6,6 +6,7 @@ import {
   type CachedMethodDecorator,
   type CachedMethodOptions,
 } from './cached.ts'
+import { checkObject } from './check.ts'
 import { registerInstrument } from './instrument.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { AsyncLRUCacheOptions } from './options.ts'
@@ -18,6 +19,7 @@ let unnamed = 0
  */
 export class AsyncLRUCache<K = string, V = unknown> extends MemoryTier<K, V> {
   constructor(options: AsyncLRUCacheOptions<K, V>) {
+    checkObject('options', options)
     super(options.name ?? `cache-${++unnamed}`, options)
     registerInstrument('cache', this.name, this)
   }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
+import { above0, longestTimerMs } from './check.ts'
 import { CacheError } from './errors.ts'
-import { above0 } from './options.ts'
 
 /** What a computation is told, and may decide. */
 export interface ComputeContext<K = string> {
@@ -69,9 +69,6 @@ export class Flight<K, V> {
     })
   }
 }
-
-/** Node fires a longer timer at once. */
-const longestTimerMs = 2 ** 31 - 1
 
 function timedOut(key: unknown, hardTimeoutMs: number | undefined): CacheError {
   return new CacheError('CACHE_TIMEOUT', `no value for ${inspect(key, shortly)} within ${hardTimeoutMs} ms`)

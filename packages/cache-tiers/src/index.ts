@@ -10,7 +10,7 @@ export { CacheError, type CacheErrorCode } from './errors.ts'
 export type { ComputeContext } from './flight.ts'
 export type { Compute } from './memory-tier.ts'
 export type { AsyncLRUCacheOptions, EvictReason, GetOrComputeOptions, SetOptions } from './options.ts'
-export type { CacheStats, CloseReport, Holder, TieredCacheStats } from './report.ts'
+export type { CacheStats, CloseOptions, CloseReport, Holder, TieredCacheStats } from './report.ts'
 export type {
   ComputeMessage,
   EvictMessage,
@@ -18,4 +18,4 @@ export type {
   InvalidateMessage,
   LookupMessage,
 } from './telemetry.ts'
-export { TieredCache, type CacheConfig, type CloseOptions, type TierLimits } from './tiered-cache.ts'
+export { TieredCache, type CacheConfig, type TierLimits } from './tiered-cache.ts'

@@ -1,17 +1,16 @@
-import { coarseNow } from './coarse-clock.ts'
+import { above0, checkInteger, from0 } from './check.ts'
 import { Departures } from './departures.ts'
 import { Flight, type ComputeContext, type WaitOptions } from './flight.ts'
 import {
-  above0,
   checkGetOrCompute,
   checkOptions,
-  from0,
   type AsyncLRUCacheOptions,
   type CheckedOptions,
   type GetOrComputeOptions,
   type SetOptions,
 } from './options.ts'
 import type { CacheStats } from './report.ts'
+import { sampledNow } from './sampled-clock.ts'
 import { Store } from './store.ts'
 import {
   computeChannel,
@@ -44,7 +43,7 @@ export class MemoryTier<K, V> implements Iterable<[K, V]> {
     this.#departures = new Departures(name, options.onEvict)
     const { maxSize, maxBytes } = this.#options
     const { left } = this.#departures
-    this.#store = new Store({ maxSize, maxBytes, now: options.clock ?? coarseNow, left })
+    this.#store = new Store({ maxSize, maxBytes, now: options.clock ?? sampledNow, left })
   }
 
   /** Entries kept, expired ones that nobody asked for included. */
@@ -269,9 +268,7 @@ export class MemoryTier<K, V> implements Iterable<[K, V]> {
   #keep(key: K, value: V, ttlMs: number, staleMs: number, size: number | undefined): boolean {
     const { clone, sizeOf } = this.#options
     const bytes = size ?? sizeOf?.(value, key) ?? 0
-    if (!Number.isSafeInteger(bytes) || bytes < 0) {
-      throw new RangeError(`size must be an integer from 0, got ${bytes}`)
-    }
+    checkInteger('size', bytes, 0)
     const own = clone === undefined ? value : clone(value)
     if (this.#flights.size > 0) this.#flights.delete(key)
     const kept = this.#store.put(key, own, ttlMs, staleMs, bytes)

@@ -1,3 +1,4 @@
+import { above0, checkFunction, checkInteger, describe, from0 } from './check.ts'
 import { estimateBytes } from './estimate-bytes.ts'
 
 /**
@@ -62,9 +63,11 @@ export interface CheckedOptions<K, V> {
 
 export function checkOptions<K, V>(options: AsyncLRUCacheOptions<K, V>): CheckedOptions<K, V> {
   const { maxSize, maxBytes = defaults.maxBytes, ttlMs = defaults.ttlMs, clone } = options
-  if (!Number.isInteger(maxSize) || maxSize < 1 || maxSize > mostSlots) {
-    throw new RangeError(`maxSize must be an integer from 1 to ${mostSlots}, got ${maxSize}`)
+  checkInteger('maxSize', maxSize, 1, mostSlots)
+  for (const name of ['sizeOf', 'clock', 'onEvict'] as const) {
+    if (options[name] !== undefined) checkFunction(name, options[name])
   }
+  if (clone !== undefined && typeof clone !== 'boolean') checkFunction('clone', clone)
   const sizeOf = options.sizeOf ?? (options.maxBytes === undefined ? undefined : estimateBytes)
   return {
     maxSize,
@@ -84,15 +87,7 @@ export function checkGetOrCompute(options: GetOrComputeOptions): void {
   if (options.staleIfErrorMs !== undefined) from0('staleIfErrorMs', options.staleIfErrorMs)
   if (options.hardTimeoutMs !== undefined) above0('hardTimeoutMs', options.hardTimeoutMs)
   const { jitter = 0 } = options
-  if (!(jitter >= 0 && jitter <= 1)) throw new RangeError(`jitter must be from 0 to 1, got ${jitter}`)
-}
-
-export function above0(name: string, value: number): number {
-  if (value > 0) return value
-  throw new RangeError(`${name} must be a number above 0, got ${value}`)
-}
-
-export function from0(name: string, value: number): number {
-  if (value >= 0) return value
-  throw new RangeError(`${name} must be a number from 0, got ${value}`)
+  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
+    throw new RangeError(`jitter must be a number from 0 to 1, got ${describe(jitter)}`)
+  }
 }

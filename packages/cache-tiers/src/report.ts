@@ -37,7 +37,7 @@ export type TieredCacheStats = Readonly<{
 export interface Holder {
   readonly heldMs: number
   /** The key it computes. */
-  readonly label: string
+  readonly label?: string | undefined
 }
 
 /** How a close ended. */
@@ -47,4 +47,10 @@ export interface CloseReport {
   readonly ms: number
   /** The computations that were cut off at the deadline. */
   readonly holders: readonly Holder[]
+}
+
+/** Options of a close, which always ends. */
+export interface CloseOptions {
+  /** How long to wait for running computations, in milliseconds, from 1. @default 10_000 */
+  readonly deadlineMs?: number | undefined
 }

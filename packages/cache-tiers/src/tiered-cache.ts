@@ -1,10 +1,11 @@
 import { AsyncLRUCache } from './async-lru-cache.ts'
+import { checkMs, checkObject } from './check.ts'
 import { CacheError } from './errors.ts'
 import type { ComputeContext } from './flight.ts'
 import { registerInstrument } from './instrument.ts'
 import { MemoryTier, type Compute } from './memory-tier.ts'
-import { from0, type GetOrComputeOptions, type SetOptions } from './options.ts'
-import type { CloseReport, Holder, TieredCacheStats } from './report.ts'
+import type { GetOrComputeOptions, SetOptions } from './options.ts'
+import type { CloseOptions, CloseReport, Holder, TieredCacheStats } from './report.ts'
 
 export interface CacheConfig {
   /** The name in telemetry. @default `tiered-cache-1`, `tiered-cache-2`, … */
@@ -22,13 +23,6 @@ export interface TierLimits {
   readonly maxBytes?: number | undefined
 }
 
-export interface CloseOptions {
-  /** How long to wait for running computations, in milliseconds, from 0. @default 10_000 */
-  readonly deadlineMs?: number | undefined
-}
-
-const defaults = { deadlineMs: 10_000 } as const
-
 let unnamed = 0
 
 /** A cache that serves stale values while they are renewed or can't be, under keys of its own, and can be closed. */
@@ -38,16 +32,19 @@ export class TieredCache implements AsyncDisposable {
   readonly #ownsL1: boolean
   readonly #prefix: string
   readonly #running = new Set<Running>()
-  readonly #unlist: () => void
+  readonly #unregister: () => void
   #closing: Promise<CloseReport> | undefined
   #ended: (() => void) | undefined
 
-  constructor({ name = `tiered-cache-${++unnamed}`, l1, namespace }: CacheConfig) {
+  constructor(config: CacheConfig) {
+    checkObject('config', config)
+    const { name = `tiered-cache-${++unnamed}`, l1, namespace } = config
+    checkObject('l1', l1)
     this.name = name
     this.#ownsL1 = !(l1 instanceof AsyncLRUCache)
     this.#l1 = l1 instanceof AsyncLRUCache ? l1 : new MemoryTier(name, l1)
     this.#prefix = namespace === undefined ? '' : `${namespace}:`
-    this.#unlist = registerInstrument('cache', name, this)
+    this.#unregister = registerInstrument('cache', name, this)
   }
 
   /**
@@ -117,8 +114,8 @@ export class TieredCache implements AsyncDisposable {
    * Refuses new calls, waits for running computations, and at the deadline rejects those left with
    * `CACHE_CLOSED`. A cache given as `l1` keeps its entries.
    */
-  close({ deadlineMs = defaults.deadlineMs }: CloseOptions = {}): Promise<CloseReport> {
-    from0('deadlineMs', deadlineMs)
+  close({ deadlineMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
+    checkMs('deadlineMs', deadlineMs)
     return (this.#closing ??= this.#close(deadlineMs))
   }
 
@@ -128,20 +125,23 @@ export class TieredCache implements AsyncDisposable {
 
   async #close(deadlineMs: number): Promise<CloseReport> {
     const startedAt = performance.now()
-    this.#unlist()
+    this.#unregister()
     if (this.#running.size > 0) await this.#allEnded(deadlineMs)
     const now = performance.now()
     const left = [...this.#running]
     for (const { cutOff } of left) cutOff(this.#closed())
     if (this.#ownsL1) this.#l1.clear()
-    const holders = left.map(({ key, startedAt }): Holder => ({ heldMs: now - startedAt, label: key }))
-    return { closed: left.length === 0, ms: now - startedAt, holders }
+    const holders = left.map(({ key, startedAt }): Holder =>
+      Object.freeze({ heldMs: now - startedAt, label: key }),
+    )
+    const ms = now - startedAt
+    return Object.freeze({ closed: left.length === 0, ms, holders: Object.freeze(holders) })
   }
 
   async #allEnded(deadlineMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ended = resolve
-    const timer = setTimeout(resolve, Math.min(deadlineMs, longestTimerMs))
+    const timer = setTimeout(resolve, deadlineMs)
     await promise
     clearTimeout(timer)
   }
@@ -173,9 +173,6 @@ interface Running {
   readonly startedAt: number
   readonly cutOff: (error: CacheError) => void
 }
-
-/** Node fires a longer timer at once. */
-const longestTimerMs = 2 ** 31 - 1
 
 /** The caller's own key, without the namespace. */
 function withKey(context: ComputeContext, key: string): ComputeContext {

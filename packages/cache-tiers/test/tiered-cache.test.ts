@@ -149,6 +149,21 @@ test('at its deadline close names the computations left, rejects their callers a
   expect(seen?.aborted).toBe(true)
 })
 
+test("a report of a close can't be changed", async () => {
+  const cache = new TieredCache({ l1: { maxSize: 10 } })
+  const caller = cache.getOrCompute('hangs', () => new Promise(() => {})).catch(() => {})
+  const report = await cache.close({ deadlineMs: 1 })
+  await caller
+  expect([report, report.holders, report.holders[0]].every(Object.isFrozen)).toBe(true)
+})
+
+test('a deadline that is none is refused', async () => {
+  await using cache = new TieredCache({ l1: { maxSize: 10 } })
+  expect(() => cache.close({ deadlineMs: 0 })).toThrow(
+    new RangeError('deadlineMs must be milliseconds from 1 to 2147483647, got 0'),
+  )
+})
+
 test('await using closes', async () => {
   const cache = new TieredCache({ l1: { maxSize: 10 } })
   await cache[Symbol.asyncDispose]()

@@ -9,7 +9,7 @@ let timer: NodeJS.Timeout | undefined
  * a clock call costs as much as a cache hit. The timer never keeps the process alive and runs only while
  * somebody asks.
  */
-export function coarseNow(): number {
+export function sampledNow(): number {
   if (--readsLeft > 0) return nowMs
   nowMs = performance.now()
   readsLeft = readsPerSample
