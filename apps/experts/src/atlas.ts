@@ -9,7 +9,7 @@ const countries = new Intl.DisplayNames('en', { type: 'region', fallback: 'code'
 const regions = new Map(divisions.map(({ code, name }) => [code, name]))
 
 const server = createServer((request, response) => {
-  const [, collection, country = '', region = ''] = (request.url ?? '').split('/').map(decodeURIComponent)
+  const [, collection, country = '', region = ''] = segments(request.url ?? '')
   if (request.method !== 'GET' || collection !== 'regions' || !/^[A-Z]{2}$/.test(country)) {
     response.writeHead(404).end()
     return
@@ -20,5 +20,14 @@ const server = createServer((request, response) => {
   }
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 })
+
+/** The decoded parts of a path; none when it is not percent-encoded as it must be. */
+function segments(path: string): string[] {
+  try {
+    return path.split('/').map(decodeURIComponent)
+  } catch {
+    return []
+  }
+}
 
 console.log(`ready ${JSON.stringify({ origin: await listen(server) })}`)

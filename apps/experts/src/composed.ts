@@ -19,8 +19,7 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
       connectionString: databaseUrl,
       minSize: 4,
       maxSize: 10,
-      acquireTimeoutMs: questionLimitMs,
-      statementTimeoutMs: questionLimitMs,
+      connectTimeoutMs: questionLimitMs,
     }),
   )
   const atlas = getHttpSession(atlasUrl)
@@ -30,15 +29,18 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
 
   const database = connections.pool('postgres')
   const sources: Sources = {
-    async findPlaces(text) {
-      return (await database.query<Place>(findPlacesSql, findPlacesValues(text))).rows
+    async findPlaces(text, signal) {
+      return (await database.query<Place>(findPlacesSql, findPlacesValues(text), { signal })).rows
     },
-    async describeRegion(country, region) {
-      return (await atlas.get(regionPath(country, region), { timeoutMs: questionLimitMs })).json<Region>()
+    async describeRegion(country, region, signal) {
+      return (await atlas.get(regionPath(country, region), { signal })).json<Region>()
     },
   }
-  const compute = (question: Question): Promise<Buffer> =>
-    clients.use((client) => client.ask(question, sources), { timeoutMs: questionLimitMs })
+  // One limit for the whole question, whatever it waits for.
+  const compute = (question: Question): Promise<Buffer> => {
+    const signal = AbortSignal.timeout(questionLimitMs)
+    return clients.use((client) => client.ask(question, sources, signal), { signal })
+  }
 
   const metrics = getMetricsCollector()
   metrics.describe('experts_question_seconds', { help: 'Time to answer one question.', unit: 'seconds' })

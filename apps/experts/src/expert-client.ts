@@ -4,8 +4,8 @@ import type { Region } from './region.ts'
 
 /** Where an expert looks things up. The variants of the service differ in this and in what stands around it. */
 export interface Sources {
-  findPlaces(text: string): Promise<readonly Place[]>
-  describeRegion(country: string, region: string): Promise<Region>
+  findPlaces(text: string, signal?: AbortSignal): Promise<readonly Place[]>
+  describeRegion(country: string, region: string, signal?: AbortSignal): Promise<Region>
 }
 
 const scratchBytes = 1024 * 1024
@@ -18,10 +18,10 @@ export class ExpertClient {
   readonly #scratch = Buffer.alloc(scratchBytes)
 
   /** The answer as JSON bytes, which the caller keeps. */
-  async ask(question: Question, sources: Sources): Promise<Buffer> {
-    const matches = await sources.findPlaces(question.text)
+  async ask(question: Question, sources: Sources, signal?: AbortSignal): Promise<Buffer> {
+    const matches = await sources.findPlaces(question.text, signal)
     const [best] = matches
-    const about = best === undefined ? null : await sources.describeRegion(best.country, best.region)
+    const about = best === undefined ? null : await sources.describeRegion(best.country, best.region, signal)
     const answer = JSON.stringify({ expert: question.expert, question: question.text, matches, about })
     const length = this.#scratch.write(answer)
     return Buffer.from(this.#scratch.subarray(0, length))

@@ -28,6 +28,8 @@ export async function importPlaces(
   let copyMs = 0
   const rows = await database.transaction(
     async (connection) => {
+      // Two imports at once would race for the schema and the name of the new table.
+      await connection.query(`select pg_advisory_xact_lock(hashtext('experts.places'))`)
       await connection.query('create schema if not exists experts')
       await connection.query('create extension if not exists pg_trgm')
       await connection.query('drop table if exists experts.places_new')

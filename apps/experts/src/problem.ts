@@ -34,7 +34,7 @@ export function sendProblem(response: ServerResponse, problem: Problem): void {
 }
 
 /** Codes of our packages, of Node.js, and the SQLSTATE classes of a server that stops or has no room. */
-const outage = /^(POOL|CONNECTIONS|CACHE)_|^E[A-Z_]+$|^UND_ERR|^(08|53|57)\w{3}$/
+const outage = /^(POOL|CONNECTIONS|CACHE)_|^E(?!RR_)[A-Z_]+$|^UND_ERR|^(08|53|57)\w{3}$/
 
 function isOutage(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {

@@ -6,7 +6,7 @@ import type { Service } from './service.ts'
 
 /** `GET /ask?expert=…&q=…` answers a question; `GET /usage` tells what the process has used so far. */
 export function createExpertsServer(service: Service): Server {
-  return createServer((request, response) => {
+  return createServer({ maxHeaderSize }, (request, response) => {
     serve(service, request, response).catch((error: unknown) => {
       const problem = problemOf(error)
       if (problem.status === 500) console.error(problem.cause)
@@ -24,6 +24,9 @@ export interface Usage {
   readonly hits: number
   readonly misses: number
 }
+
+/** A question of 10 KB is answered with a problem, percent-encoded too: every byte of it may take three. */
+const maxHeaderSize = 64 * 1024
 
 async function serve(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, parameters } = readTarget(request.url ?? '/')

@@ -20,7 +20,7 @@ export interface ServiceOptions {
 export const variants = ['naive', 'rivals', 'composed'] as const
 export type Variant = (typeof variants)[number]
 
-/** How long one question may take, in milliseconds: what it needs must answer well before. */
+/** How long one question may take, in milliseconds: all it waits for included. */
 export const questionLimitMs = 2000
 
 /** How many answers a service keeps in memory, and for how long. */

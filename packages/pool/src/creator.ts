@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { PoolError } from './errors.ts'
 import type { CheckedOptions } from './options.ts'
 import { createChannel } from './telemetry.ts'
@@ -68,7 +69,8 @@ export class Creator<T extends object> {
       this.#failuresInRow = 0
     } catch (cause) {
       this.#pending.delete(abort)
-      failure = this.#fail(cause)
+      // A pool that closes gives up its creations: that is no failure of `create`.
+      failure = cause === abort.signal.reason && cause instanceof PoolError ? cause : this.#fail(cause)
     }
     if (createChannel.hasSubscribers) {
       createChannel.publish({ pool: this.#pool, ms: performance.now() - started, ok: failure === undefined })
@@ -106,10 +108,15 @@ export class Creator<T extends object> {
       }
       signal.addEventListener('abort', onAbort)
       made.then(
-        (object) => settle(() => (signal.aborted ? this.#handlers.onLate(object) : resolve(object))),
+        (object) => settle(() => (signal.aborted ? this.#late(object) : resolve(object))),
         (cause: unknown) => settle(() => reject(cause)),
       )
     })
+  }
+
+  #late(object: T): void {
+    this.#created++
+    this.#handlers.onLate(object)
   }
 
   #fail(cause: unknown): PoolError {
@@ -130,5 +137,5 @@ export class Creator<T extends object> {
 }
 
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  return cause instanceof Error ? cause.message : inspect(cause)
 }

@@ -1,19 +1,27 @@
 import type { DestroyReason, ObjectPoolOptions } from './options.ts'
 import { destroyChannel } from './telemetry.ts'
 import { isThenable } from './thenable.ts'
+import { within } from './within.ts'
 
-/** Frees objects. A `destroy` that throws or rejects is counted and harms nothing else. */
+/** Frees objects. A `destroy` that throws, rejects or does not end in time is counted and harms nothing else. */
 export class Destroyer<T extends object> {
   readonly #pool: string
   readonly #destroy: ObjectPoolOptions<T>['destroy']
+  readonly #timeoutMs: number
   readonly #onSettled: () => void
   #pending = 0
   #destroyed = 0
   #failed = 0
 
-  constructor(pool: string, destroy: ObjectPoolOptions<T>['destroy'], onSettled: () => void) {
+  constructor(
+    pool: string,
+    destroy: ObjectPoolOptions<T>['destroy'],
+    timeoutMs: number,
+    onSettled: () => void,
+  ) {
     this.#pool = pool
     this.#destroy = destroy
+    this.#timeoutMs = timeoutMs
     this.#onSettled = onSettled
   }
 
@@ -44,7 +52,7 @@ export class Destroyer<T extends object> {
   async #settle(done: Promise<void>): Promise<void> {
     this.#pending++
     try {
-      await done
+      await within(done, { timeoutMs: this.#timeoutMs })
     } catch {
       this.#failed++
     }

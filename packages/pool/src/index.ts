@@ -1,7 +1,13 @@
 export { PoolError, type PoolErrorCode } from './errors.ts'
 export type { Lease } from './lease.ts'
 export { ObjectPool } from './object-pool.ts'
-export type { AcquireOptions, DestroyReason, ObjectPoolOptions } from './options.ts'
+export type {
+  AcquireOptions,
+  CloseOptions,
+  DestroyReason,
+  ObjectPoolOptions,
+  WarmOptions,
+} from './options.ts'
 export type { CloseReport, Holder, PoolStats } from './report.ts'
 export type {
   AcquireMessage,

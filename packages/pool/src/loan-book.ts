@@ -68,6 +68,13 @@ export class LoanBook<T extends object> {
     return entry
   }
 
+  /** How long the oldest loan has lasted, in milliseconds. */
+  oldestMs(): number | undefined {
+    let lentAt = Infinity
+    for (const entry of this.#entries.values()) if (entry.lent && entry.lentAt < lentAt) lentAt = entry.lentAt
+    return lentAt === Infinity ? undefined : Math.max(0, performance.now() - lentAt)
+  }
+
   /** The loans of this moment, the oldest first. */
   holders(): readonly Holder[] {
     const now = performance.now()

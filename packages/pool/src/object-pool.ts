@@ -5,13 +5,17 @@ import {
   checkMs,
   checkOptions,
   checkSizes,
+  checkWait,
   type AcquireOptions,
+  type CloseOptions,
+  type WarmOptions,
   type CheckedOptions,
   type ObjectPoolOptions,
 } from './options.ts'
 import type { CloseReport, Holder, PoolStats } from './report.ts'
 import { Stock } from './stock.ts'
 import { isThenable } from './thenable.ts'
+import { within } from './within.ts'
 
 /**
  * Lends objects that are expensive to make. Synchronous when one is idle:
@@ -54,14 +58,14 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    */
   acquire(options: AcquireOptions = none): Promise<T> {
     const { signal, timeoutMs = this.#options.acquireTimeoutMs, priority = 0 } = options
-    if (options !== none) checkMs('timeoutMs', timeoutMs)
+    if (options !== none) checkWait(timeoutMs, priority)
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#closed !== undefined)
       return Promise.reject(this.#stock.error('POOL_CLOSED', 'the pool is closed'))
-    const idle = this.tryAcquire()
-    if (idle !== undefined) return Promise.resolve(idle)
-    const { waiting, hasRoom } = this.#stock
-    if (waiting >= this.#options.maxWaiting && !hasRoom) {
+    const atOnce = this.tryAcquire()
+    if (atOnce !== undefined) return Promise.resolve(atOnce)
+    const { waiting, idle, hasRoom } = this.#stock
+    if (waiting >= this.#options.maxWaiting && idle === 0 && !hasRoom) {
       return Promise.reject(this.#stock.error('POOL_QUEUE_FULL', `${waiting} callers wait already`))
     }
     return new Promise((resolve, reject) => {
@@ -76,12 +80,12 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    */
   release(object: T): void {
     const entry = this.#stock.takeBack(object, 'release')
-    const { reset } = this.#options
+    const { reset, hookTimeoutMs } = this.#options
     if (reset === undefined) return this.#stock.shelve(entry)
     try {
       const done = reset(object)
       if (!isThenable(done)) return this.#stock.shelve(entry)
-      done.then(
+      within(done, { timeoutMs: hookTimeoutMs }).then(
         () => this.#stock.shelve(entry),
         () => this.#stock.end(entry, 'reset-failed'),
       )
@@ -106,7 +110,7 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
 
   /** Runs `work` with a lent object and returns the object whatever happens. Rejects as `acquire` does. */
   async use<R>(work: (object: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
-    const lease = this.tryLease() ?? (await this.lease(options))
+    const lease = (options === undefined ? this.tryLease() : undefined) ?? (await this.lease(options))
     try {
       return await work(lease.value)
     } finally {
@@ -115,15 +119,15 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
   }
 
   /**
-   * Creates objects until `count` are alive, and waits for them.
+   * Creates objects until `count` are there or being created, and waits for those that it creates itself.
    * @throws {PoolError} POOL_CREATE_FAILED when one could not be created
    */
-  async warm(count: number = this.#stock.minSize): Promise<void> {
+  async warm(count: number = this.#stock.minSize, { signal }: WarmOptions = {}): Promise<void> {
     checkInteger('count', count, 0)
     const { maxSize } = this.#stock
     if (count > maxSize) throw new RangeError(`count must be at most ${maxSize}, got ${count}`)
     if (this.#closed !== undefined) throw this.#stock.error('POOL_CLOSED', 'the pool is closed')
-    const failure = await this.#stock.createUpTo(count)
+    const failure = await within(this.#stock.createUpTo(count), { signal })
     if (failure !== undefined) throw failure
   }
 
@@ -144,12 +148,16 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    * wait already are served or, on demand, rejected with POOL_CLOSED. An object that comes back later is
    * destroyed then.
    */
-  close(
-    options: { deadlineMs?: number | undefined; waiters?: 'serve' | 'reject' | undefined } = {},
-  ): Promise<CloseReport> {
-    const { deadlineMs = 10_000, waiters = 'serve' } = options
+  close({ deadlineMs = 10_000, waiters = 'serve' }: CloseOptions = {}): Promise<CloseReport> {
     checkMs('deadlineMs', deadlineMs)
-    return (this.#closed ??= this.#close(deadlineMs, waiters))
+    if (this.#closed !== undefined) {
+      void this.#stock.becomeQuiet(deadlineMs)
+      return this.#closed
+    }
+    const { promise, resolve } = Promise.withResolvers<CloseReport>()
+    this.#closed = promise
+    resolve(this.#close(deadlineMs, waiters))
+    return promise
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -166,12 +174,16 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
   }
 
   async #close(deadlineMs: number, waiters: 'serve' | 'reject'): Promise<CloseReport> {
-    const started = performance.now()
+    const startedAt = performance.now()
     this.#stock.beginClosing(waiters)
-    await this.#stock.becomeQuiet(deadlineMs)
-    const closed = this.#stock.finishClosing()
+    const closed = await this.#stock.becomeQuiet(deadlineMs)
+    this.#stock.finishClosing()
     this.#unregister()
-    return Object.freeze({ closed, ms: performance.now() - started, holders: Object.freeze(this.holders()) })
+    return Object.freeze({
+      closed,
+      ms: performance.now() - startedAt,
+      holders: Object.freeze(this.holders()),
+    })
   }
 }
 

@@ -46,6 +46,8 @@ export interface ObjectPoolOptions<T extends object> {
    * 32 times as long, and half of it is random. @default 50
    */
   readonly createBackoffMs?: number | undefined
+  /** How long an asynchronous `validate`, `reset` or `destroy` may take, in milliseconds, from 1. @default 5_000 */
+  readonly hookTimeoutMs?: number | undefined
   /**
    * How long an object may lie idle, in milliseconds, from 1: it is destroyed after one to one and a half
    * times as long. @default undefined (for ever)
@@ -63,6 +65,20 @@ export interface AcquireOptions {
   readonly priority?: number | undefined
 }
 
+/** Options of a wait for new objects. */
+export interface WarmOptions {
+  /** Ends the wait, not the creations; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Options of a close. */
+export interface CloseOptions {
+  /** When it ends in any case, in milliseconds, from 1. A second call may bring that forward. @default 10_000 */
+  readonly deadlineMs?: number | undefined
+  /** What becomes of callers that wait already. @default 'serve' */
+  readonly waiters?: 'serve' | 'reject' | undefined
+}
+
 const defaults = {
   minSize: 0,
   maxWaiting: 10_000,
@@ -70,7 +86,16 @@ const defaults = {
   acquireTimeoutMs: 30_000,
   createTimeoutMs: 30_000,
   createBackoffMs: 50,
+  hookTimeoutMs: 5_000,
 } as const
+
+const durations = [
+  'acquireTimeoutMs',
+  'createTimeoutMs',
+  'createBackoffMs',
+  'hookTimeoutMs',
+  'idleTimeoutMs',
+] as const
 
 type Defaulted = keyof typeof defaults
 export type CheckedOptions<T extends object> = Omit<ObjectPoolOptions<T>, Defaulted> & {
@@ -94,7 +119,7 @@ export function checkOptions<T extends object>(options: ObjectPoolOptions<T>): C
   if (checked.order !== 'lifo' && checked.order !== 'fifo') {
     throw new TypeError(`order must be 'lifo' or 'fifo', got ${describe(checked.order)}`)
   }
-  for (const name of ['acquireTimeoutMs', 'createTimeoutMs', 'createBackoffMs', 'idleTimeoutMs'] as const) {
+  for (const name of durations) {
     const value = checked[name]
     if (value !== undefined) checkMs(name, value)
   }
@@ -105,6 +130,13 @@ export function checkSizes(minSize: number, maxSize: number): void {
   checkInteger('maxSize', maxSize, 1)
   checkInteger('minSize', minSize, 0)
   if (minSize > maxSize) throw new RangeError(`minSize must be at most maxSize (${maxSize}), got ${minSize}`)
+}
+
+export function checkWait(timeoutMs: number, priority: number): void {
+  checkMs('timeoutMs', timeoutMs)
+  if (!Number.isFinite(priority)) {
+    throw new RangeError(`priority must be a finite number, got ${describe(priority)}`)
+  }
 }
 
 export function checkInteger(name: string, value: number, least: number): void {

@@ -32,11 +32,11 @@ export type PoolStats = Readonly<{
 export function describeTimeout(
   waitedMs: number,
   stats: PoolStats,
-  [oldest]: readonly Holder[],
+  oldestMs: number | undefined,
   lastFailure: Error | undefined,
 ): string {
   const facts = [`${stats.inUse} of ${stats.maxSize} in use`]
-  if (oldest !== undefined) facts.push(`the oldest for ${Math.round(oldest.heldMs)} ms`)
+  if (oldestMs !== undefined) facts.push(`the oldest for ${Math.round(oldestMs)} ms`)
   facts.push(`${stats.waiting} more wait`)
   if (lastFailure !== undefined) facts.push(lastFailure.message)
   return `no object within ${Math.round(waitedMs)} ms: ${facts.join(', ')}`

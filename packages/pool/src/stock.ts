@@ -21,16 +21,16 @@ export class Stock<T extends object> {
   readonly #validator: Validator<T, Entry<T>>
   readonly #creator: Creator<T>
   readonly #destroyer: Destroyer<T>
+  readonly #ended: PromiseWithResolvers<boolean> = Promise.withResolvers()
 
   #minSize: number
   #maxSize: number
   #timeouts = 0
   #serving = false
   #closing = false
-  #onQuiet: (() => void) | undefined
 
   constructor(pool: string, options: CheckedOptions<T>) {
-    const { minSize, maxSize, order, idleTimeoutMs, validate, destroy } = options
+    const { minSize, maxSize, order, idleTimeoutMs, validate, destroy, hookTimeoutMs } = options
     this.#pool = pool
     this.#minSize = minSize
     this.#maxSize = maxSize
@@ -40,11 +40,11 @@ export class Stock<T extends object> {
       onTimeout: (waiter) => this.#timeOut(waiter),
       onAbort: () => this.#serve(),
     })
-    this.#validator = new Validator(validate, (entry, valid) => {
+    this.#validator = new Validator(validate, hookTimeoutMs, (entry, valid) => {
       if (valid) this.#lendToNext(entry)
       else this.end(entry, 'invalid')
     })
-    this.#destroyer = new Destroyer(pool, destroy, () => this.#checkQuiet())
+    this.#destroyer = new Destroyer(pool, destroy, hookTimeoutMs, () => this.#serve())
     this.#creator = new Creator(pool, options, {
       onObject: (object) => this.#lendToNext(this.#loans.add(object)),
       onLate: (object) => this.#destroyer.destroy(object, 'late'),
@@ -59,6 +59,10 @@ export class Stock<T extends object> {
 
   get maxSize(): number {
     return this.#maxSize
+  }
+
+  get idle(): number {
+    return this.#idle.size
   }
 
   get waiting(): number {
@@ -98,7 +102,7 @@ export class Stock<T extends object> {
   /** Puts an object that nobody has among the idle, unless somebody waits for it or there is no place for it. */
   shelve(entry: Entry<T>): void {
     if (this.#closing && this.#waiters.size === 0) return this.end(entry, 'closed')
-    if (this.#alive > this.#maxSize) return this.end(entry, 'resized')
+    if (this.#owned > this.#maxSize) return this.end(entry, 'resized')
     this.#idle.push(entry)
     if (this.#waiters.size > 0) this.#serve()
   }
@@ -114,9 +118,9 @@ export class Stock<T extends object> {
       this.end(entry, reason)
   }
 
-  /** Creates until `count` are alive. Resolves to the first failure, if there was one. */
+  /** Creates until `count` are there or under way. Resolves to the first failure, if there was one. */
   async createUpTo(count: number): Promise<PoolError | undefined> {
-    const missing = Math.max(0, count - this.#alive)
+    const missing = Math.max(0, Math.min(count - this.#owned, this.#maxSize - this.#alive))
     const failures = await Promise.all(Array.from({ length: missing }, () => this.#creator.create()))
     return failures.find((failure) => failure !== undefined)
   }
@@ -124,7 +128,7 @@ export class Stock<T extends object> {
   resize(minSize: number, maxSize: number): void {
     this.#minSize = minSize
     this.#maxSize = maxSize
-    while (this.#alive > maxSize && this.#idle.size > 0) this.end(this.#idle.takeOldest()!, 'resized')
+    while (this.#owned > maxSize && this.#idle.size > 0) this.end(this.#idle.takeOldest()!, 'resized')
     this.#serve()
   }
 
@@ -137,26 +141,19 @@ export class Stock<T extends object> {
     this.endIdle('closed')
   }
 
-  /** Resolves when nothing is alive, awaited or being destroyed, or at the deadline. */
-  becomeQuiet(deadlineMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const deadline = setTimeout(resolve, deadlineMs)
-      this.#onQuiet = () => {
-        clearTimeout(deadline)
-        resolve()
-      }
-      this.#checkQuiet()
-    })
+  /** Resolves to true when nothing is alive or awaited any more, to false at the deadline. */
+  becomeQuiet(deadlineMs: number): Promise<boolean> {
+    const deadline = setTimeout(() => this.#ended.resolve(false), deadlineMs)
+    this.#checkQuiet()
+    return this.#ended.promise.finally(() => clearTimeout(deadline))
   }
 
-  /** Gives up what is left. Tells whether nothing was. */
-  finishClosing(): boolean {
-    const quiet = this.#quiet
+  /** Gives up what is left. */
+  finishClosing(): void {
     this.#rejectWaiters()
     this.#abortCreations()
     this.#waiters.stop()
     this.#creator.stop()
-    return quiet
   }
 
   holders(): readonly Holder[] {
@@ -184,8 +181,14 @@ export class Stock<T extends object> {
     return new PoolError(code, `${this.#pool}: ${message}`, cause === undefined ? undefined : { cause })
   }
 
-  get #alive(): number {
+  /** Objects that can be lent, now or later. */
+  get #owned(): number {
     return this.#loans.size + this.#creator.pending
+  }
+
+  /** Those and the ones that are not gone yet: a connection that is closing still counts at its server. */
+  get #alive(): number {
+    return this.#owned + this.#destroyer.pending
   }
 
   /**
@@ -204,7 +207,10 @@ export class Stock<T extends object> {
       void this.#creator.create()
     }
     this.#serving = false
-    if (this.#closing && this.#waiters.size === 0) this.endIdle('closed')
+    if (this.#closing && this.#waiters.size === 0) {
+      this.endIdle('closed')
+      if (this.#creator.pending > 0) this.#abortCreations()
+    }
     this.#checkQuiet()
   }
 
@@ -216,7 +222,7 @@ export class Stock<T extends object> {
 
   /** Waiting callers are rejected only when no live object could come back to them. */
   #onCreateFailed(failure: PoolError): void {
-    if (this.#alive === 0) this.#waiters.rejectAll(failure)
+    if (this.#owned === 0) this.#waiters.rejectAll(failure)
     this.#checkQuiet()
   }
 
@@ -235,7 +241,7 @@ export class Stock<T extends object> {
     const { inUse, waiting } = stats
     if (timeoutChannel.hasSubscribers) timeoutChannel.publish({ pool: this.#pool, waitedMs, inUse, waiting })
     const { lastFailure } = this.#creator
-    const message = describeTimeout(waitedMs, stats, this.holders(), lastFailure)
+    const message = describeTimeout(waitedMs, stats, this.#loans.oldestMs(), lastFailure)
     waiter.reject(this.error('POOL_TIMEOUT', message, lastFailure))
     this.#serve()
   }
@@ -249,10 +255,10 @@ export class Stock<T extends object> {
   }
 
   get #quiet(): boolean {
-    return this.#alive === 0 && this.#waiters.size === 0 && this.#destroyer.pending === 0
+    return this.#alive === 0 && this.#waiters.size === 0
   }
 
   #checkQuiet(): void {
-    if (this.#onQuiet !== undefined && this.#quiet) this.#onQuiet()
+    if (this.#closing && this.#quiet) this.#ended.resolve(true)
   }
 }

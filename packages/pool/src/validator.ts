@@ -1,16 +1,23 @@
 import type { Loan } from './lease.ts'
 import type { ObjectPoolOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
+import { within } from './within.ts'
 
-/** Asks `validate` whether an idle object may be lent. A throw or a rejection is a no. */
+/** Asks `validate` whether an idle object may be lent. A throw, a rejection and silence past the limit are a no. */
 export class Validator<T extends object, E extends Loan<T>> {
   readonly #validate: ObjectPoolOptions<T>['validate']
+  readonly #timeoutMs: number
   readonly #onVerdict: (entry: E, valid: boolean) => void
   #pending = 0
   #answersLater = false
 
-  constructor(validate: ObjectPoolOptions<T>['validate'], onVerdict: (entry: E, valid: boolean) => void) {
+  constructor(
+    validate: ObjectPoolOptions<T>['validate'],
+    timeoutMs: number,
+    onVerdict: (entry: E, valid: boolean) => void,
+  ) {
     this.#validate = validate
+    this.#timeoutMs = timeoutMs
     this.#onVerdict = onVerdict
   }
 
@@ -33,9 +40,14 @@ export class Validator<T extends object, E extends Loan<T>> {
     } catch {
       verdict = false
     }
-    if (isThenable(verdict)) void this.#settle(entry, verdict)
-    else if (!verdict) this.#onVerdict(entry, false)
-    return verdict === true
+    if (isThenable(verdict)) {
+      void this.#settle(entry, verdict)
+      return false
+    }
+    // Not `=== true`: what a JavaScript caller's check answers may be anything truthy.
+    if (verdict) return true
+    this.#onVerdict(entry, false)
+    return false
   }
 
   async #settle(entry: E, verdict: Promise<boolean>): Promise<void> {
@@ -43,7 +55,7 @@ export class Validator<T extends object, E extends Loan<T>> {
     this.#pending++
     let valid = false
     try {
-      valid = await verdict
+      valid = await within(verdict, { timeoutMs: this.#timeoutMs })
     } catch {
       // A check that failed is a no.
     }

@@ -47,21 +47,13 @@ export class WaiterQueue<T> {
       node.after = node.before
       node.before = node.before.before
     }
+    // Before it is in the line: what is no signal throws here.
+    this.#listen(node)
     if (node.before === undefined) this.#first = node
     else node.before.after = node
     if (node.after === undefined) this.#last = node
     else node.after.before = node
     this.#size++
-
-    if (node.signal !== undefined) {
-      const { signal } = node
-      node.onAbort = () => {
-        this.#remove(node)
-        node.reject(signal.reason)
-        this.#handlers.onAbort()
-      }
-      signal.addEventListener('abort', node.onAbort)
-    }
     this.#watch(node.deadline)
   }
 
@@ -79,6 +71,17 @@ export class WaiterQueue<T> {
   stop(): void {
     clearTimeout(this.#timer)
     this.#timerDue = Infinity
+  }
+
+  #listen(node: Node<T>): void {
+    const { signal } = node
+    if (signal === undefined) return
+    node.onAbort = () => {
+      this.#remove(node)
+      node.reject(signal.reason)
+      this.#handlers.onAbort()
+    }
+    signal.addEventListener('abort', node.onAbort)
   }
 
   #remove(node: Node<T>): void {
@@ -104,17 +107,15 @@ export class WaiterQueue<T> {
   #expire(): void {
     this.#timerDue = Infinity
     const now = performance.now()
+    const expired: Node<T>[] = []
     let nearest = Infinity
-    for (let node = this.#first; node !== undefined;) {
-      const next = node.after
-      if (node.deadline <= now) {
-        this.#remove(node)
-        this.#handlers.onTimeout(node)
-      } else if (node.deadline < nearest) {
-        nearest = node.deadline
-      }
-      node = next
+    for (let node = this.#first; node !== undefined; node = node.after) {
+      if (node.deadline <= now) expired.push(node)
+      else if (node.deadline < nearest) nearest = node.deadline
     }
     if (nearest < Infinity) this.#watch(nearest)
+    // All are out of the line before any is told: whoever is told may serve the others.
+    for (const node of expired) this.#remove(node)
+    for (const node of expired) this.#handlers.onTimeout(node)
   }
 }

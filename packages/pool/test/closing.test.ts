@@ -69,7 +69,7 @@ test('close gives up a creation that nobody waits for, and destroys what it make
   })
   const warming = pool.warm(1).catch((error: unknown) => error)
   expect(await pool.close()).toMatchObject({ closed: true })
-  expect(await warming).toMatchObject({ code: 'POOL_CREATE_FAILED' })
+  expect(await warming).toMatchObject({ code: 'POOL_CLOSED' })
   made.resolve({})
   await expect.poll(() => ended).toEqual(['late'])
 })
@@ -84,4 +84,40 @@ test('an aborted wait does not hold up a close', async () => {
   await expect(waiting).rejects.toThrow('gone')
   made.resolve({})
   expect(await closing).toMatchObject({ closed: true })
+})
+
+test('an abort during a close gives up the creation that was for it', async () => {
+  let given: AbortSignal | undefined
+  const create = (signal: AbortSignal): Promise<object> => {
+    given = signal
+    return new Promise(() => {})
+  }
+  const pool = new ObjectPool({ create, maxSize: 1 })
+  const abort = new AbortController()
+  const waiting = pool.acquire({ signal: abort.signal })
+  const closing = pool.close()
+  abort.abort(new Error('gone'))
+  await expect(waiting).rejects.toThrow('gone')
+  expect(await closing).toMatchObject({ closed: true })
+  expect(given?.aborted).toBe(true)
+})
+
+test('a second close brings the deadline forward', async () => {
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+  await pool.acquire()
+  const first = pool.close({ deadlineMs: 60_000 })
+  expect(await pool.close({ deadlineMs: 10 })).toMatchObject({ closed: false })
+  expect(await first).toMatchObject({ closed: false })
+})
+
+test('nothing is lent by what a destroy does while the pool begins to close', async () => {
+  const refusals: Promise<unknown>[] = []
+  const pool: ObjectPool<object> = new ObjectPool({
+    create: () => ({}),
+    destroy: () => void refusals.push(pool.acquire().catch((error: unknown) => error)),
+    maxSize: 1,
+  })
+  pool.release(await pool.acquire())
+  expect(await pool.close()).toMatchObject({ closed: true })
+  expect(await Promise.all(refusals)).toMatchObject([{ code: 'POOL_CLOSED' }])
 })

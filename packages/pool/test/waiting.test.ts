@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test, vi } from 'vitest'
 import { ObjectPool, PoolError } from '../src/index.ts'
 
@@ -60,6 +61,48 @@ test('a full queue refuses the next caller', async () => {
   await expect(one.acquire()).rejects.toMatchObject({ code: 'POOL_QUEUE_FULL' })
   one.release(object)
   expect(await waiting).toBe(object)
+})
+
+test('whoever hears of a timeout may change the pool without losing the others', async () => {
+  vi.useFakeTimers()
+  const one = pool()
+  const listener = (): void => one.resize({ maxSize: 2 })
+  subscribe('code:pool:timeout', listener)
+  try {
+    await one.acquire()
+    const waits = [50, 50, 50, 60_000].map((timeoutMs) => one.acquire({ timeoutMs }))
+    const outcomes = Promise.allSettled(waits)
+    await vi.advanceTimersByTimeAsync(50)
+    expect(await waits[3]).toEqual({})
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ])
+  } finally {
+    unsubscribe('code:pool:timeout', listener)
+    vi.useRealTimers()
+  }
+})
+
+test('what is no signal, no time and no priority is refused and leaves no trace', async () => {
+  const one = pool()
+  const object = await one.acquire()
+  await expect(one.acquire({ signal: {} as AbortSignal })).rejects.toThrow(TypeError)
+  expect(() => one.acquire({ timeoutMs: -1 })).toThrow('timeoutMs must be milliseconds from 1 to 2147483647')
+  expect(() => one.acquire({ priority: Number.NaN })).toThrow('priority must be a finite number, got NaN')
+  expect(one.stats().waiting).toBe(0)
+  one.release(object)
+  expect(one.tryAcquire()).toBe(object)
+})
+
+test('use does not begin its work when its signal is aborted', async () => {
+  const one = pool()
+  one.release(await one.acquire())
+  const work = vi.fn<() => void>()
+  await expect(one.use(work, { signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow('gone')
+  expect(work).not.toHaveBeenCalled()
 })
 
 test('a million random steps lose nobody and lend no object twice', { timeout: 60_000 }, async () => {
