@@ -1,3 +1,4 @@
+import { checkFunction, checkInteger, checkOneOf, checkSignal } from './check.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
 /** How to read. Given to the constructor they hold for all its streams; given to a call, for that one. */
@@ -77,16 +78,7 @@ export function withOptions<T>(base: Settings<never>, options: ReadOptions<T> = 
   if (settings.maxErrors !== Infinity) checkInteger('maxErrors', settings.maxErrors, 0)
   checkOneOf('format', settings.format, ['auto', 'json', 'ndjson'])
   checkOneOf('onError', settings.onError, ['throw', 'skip', 'collect'])
+  if (settings.signal !== undefined) checkSignal('signal', settings.signal)
+  if (settings.onProgress !== undefined) checkFunction('onProgress', settings.onProgress)
   return settings
-}
-
-function checkInteger(name: string, value: number, from: number, to: number = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isInteger(value) && value >= from && value <= to) return
-  const range = to === Number.MAX_SAFE_INTEGER ? `from ${from}` : `from ${from} to ${to}`
-  throw new RangeError(`${name} must be an integer ${range}, got ${value}`)
-}
-
-function checkOneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return
-  throw new TypeError(`${name} must be one of ${allowed.join(', ')}, got ${value}`)
 }

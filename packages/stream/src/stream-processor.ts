@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { ReadableStream } from 'node:stream/web'
 import { fileSource, iterableSource, type ByteSource } from './byte-source.ts'
+import { checkPath, checkSource } from './check.ts'
 import { defaults, withOptions, type ReadOptions, type Settings, type StreamOptions } from './options.ts'
 import { Reading, type RecordStream } from './record-stream.ts'
 
@@ -18,6 +19,7 @@ export class StreamProcessor {
 
   /** Reads a file; it is opened when the first chunk is asked for. */
   processFile<T = unknown>(path: string | URL, options?: ReadOptions<T>): RecordStream<T> {
+    checkPath('path', path)
     return this.#read(fileSource(path instanceof URL ? fileURLToPath(path) : path), options)
   }
 
@@ -26,6 +28,7 @@ export class StreamProcessor {
     source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
     options?: ReadOptions<T>,
   ): RecordStream<T> {
+    checkSource('source', source)
     return this.#read(iterableSource(source), options)
   }
 

@@ -9,12 +9,32 @@ test('options out of their range are refused at once', () => {
     [{ maxRecordBytes: 0 }, 'maxRecordBytes must be an integer from 1 to 268435456, got 0'],
     [{ maxDepth: Infinity }, 'maxDepth must be an integer from 1, got Infinity'],
     [{ maxErrors: -1 }, 'maxErrors must be an integer from 0, got -1'],
-    [{ format: 'csv' as never }, 'format must be one of auto, json, ndjson, got csv'],
-    [{ onError: 'ignore' as never }, 'onError must be one of throw, skip, collect, got ignore'],
+    [{ chunkSize: '3' as never }, "chunkSize must be an integer from 1, got '3'"],
+    [{ maxErrors: '3' as never }, "maxErrors must be an integer from 0, got '3'"],
+    [{ format: 5 as never }, "format must be 'auto', 'json' or 'ndjson', got 5"],
+    [{ onError: 'ignore' as never }, "onError must be 'throw', 'skip' or 'collect', got 'ignore'"],
+    [{ signal: {} as never }, 'signal must be an AbortSignal, got [object Object]'],
+    [{ onProgress: true as never }, 'onProgress must be a function, got true'],
   ]
   for (const [options, message] of wrong) {
     expect(() => new StreamProcessor(options)).toThrow(message)
     expect(() => new StreamProcessor().process(pieces('[]', 1), options)).toThrow(message)
+  }
+})
+
+test('what is no path and no source is refused at once', () => {
+  const processor = new StreamProcessor()
+  expect(() => processor.processFile(undefined as never)).toThrow(
+    new TypeError('path must be a string or a URL, got undefined'),
+  )
+  for (const [source, got] of [
+    [undefined, 'undefined'],
+    ['a.json', "'a.json'"],
+    [Buffer.from(`[${'1'.repeat(100)}]`), `[${'1'.repeat(59)}`],
+  ]) {
+    expect(() => processor.process(source as never)).toThrow(
+      new TypeError(`source must be an AsyncIterable or a ReadableStream, got ${String(got)}`),
+    )
   }
 })
 

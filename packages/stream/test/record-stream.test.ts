@@ -93,6 +93,18 @@ test('a schema checks and transforms each record, at once or later', async () =>
   }
 })
 
+test('a schema may answer with any thenable', async () => {
+  const schema = idSchema(false)
+  const { validate } = schema['~standard']
+  const then = 'then' as string
+  const thenable = (value: unknown) => ({
+    [then]: (take: (result: unknown) => void) => take(validate(value)),
+  })
+  const lazy = { '~standard': { ...schema['~standard'], validate: thenable as never } }
+  const { values } = await read<WithId>('{"id":1}\n{"id":2}', { schema: lazy })
+  expect(values).toEqual([{ id: '#1' }, { id: '#2' }])
+})
+
 test('what a schema throws is passed on as it is', async () => {
   const broken = new RangeError('broken schema')
   const schema: StandardSchemaV1 = {
