@@ -88,7 +88,7 @@ test(
     await expect.poll(readiness, { timeout: 5000 }).toBe(503)
     const asked = performance.now()
     const refused = await fetch(service.origin + askPath('Oslo'))
-    expect(refused.status).toBe(503)
+    expect(refused.status, service.output()).toBe(503)
     expect(await refused.json()).toMatchObject({ status: 503, title: 'Try again soon' })
     expect(performance.now() - asked).toBeLessThan(4000)
 
