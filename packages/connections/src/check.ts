@@ -11,6 +11,14 @@ export function checkMs(name: string, value: number): void {
   }
 }
 
+export function checkString(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, got ${describe(value)}`)
+}
+
+export function checkArray(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array, got ${describe(value)}`)
+}
+
 /** The options given, over the defaults: an `undefined` counts as not given. */
 export function withDefaults<D extends object, O extends object>(defaults: D, options: O): D & O {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)

@@ -9,7 +9,7 @@ import type {
   WarmOptions,
 } from './driver.ts'
 import { ConnectionsError } from './errors.ts'
-import type { CloseOptions, CloseReport, HealthReport } from './report.ts'
+import { closeDefaults, type CloseOptions, type CloseReport, type HealthReport } from './report.ts'
 
 /** All pools of a service under their names: warmed, asked for their health and closed together. */
 export class ConnectionPoolManager<
@@ -80,9 +80,14 @@ export class ConnectionPoolManager<
   /** Asks one pool, or all at once, for a sign of life. Never rejects because one is ill. */
   async health(name?: keyof P & string, options?: HealthOptions): Promise<HealthReport> {
     const asked = name === undefined ? [...this.#pools.values()] : [this.#pool(name)]
-    const checks = await Promise.all(asked.map((pool) => pool.health(options)))
-    const failures = checks.filter(({ ok }) => !ok).map((check) => check.name)
-    return Object.freeze({ isHealthy: failures.length === 0, checks, failures })
+    const answers = await Promise.all(asked.map((pool) => pool.health(options)))
+    const checks = answers.map((answer) => Object.freeze({ ...answer }))
+    const failed = checks.filter(({ ok }) => !ok)
+    return Object.freeze({
+      isHealthy: failed.every(({ critical }) => !critical),
+      checks: Object.freeze(checks),
+      failures: Object.freeze(failed.map(({ name, error }) => `${name}: ${error ?? 'unhealthy'}`)),
+    })
   }
 
   /** The figures of each pool, by name. */
@@ -94,7 +99,7 @@ export class ConnectionPoolManager<
   }
 
   /** Closes every pool at the same time and resolves by the deadline. The holders of all are told together. */
-  close({ deadlineMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
+  close({ deadlineMs = closeDefaults.deadlineMs }: CloseOptions = {}): Promise<CloseReport> {
     checkMs('deadlineMs', deadlineMs)
     return (this.#closing ??= this.#close(deadlineMs))
   }
@@ -109,7 +114,9 @@ export class ConnectionPoolManager<
     return Object.freeze({
       closed: reports.every((report) => report.closed),
       ms: performance.now() - startedAt,
-      holders: Object.freeze(reports.flatMap((report) => report.holders)),
+      holders: Object.freeze(
+        reports.flatMap(({ holders }) => holders.map((holder) => Object.freeze({ ...holder }))),
+      ),
     })
   }
 

@@ -19,6 +19,8 @@ export interface CloseOptions {
   readonly deadlineMs?: number | undefined
 }
 
+export const closeDefaults = { deadlineMs: 10_000 }
+
 /** How one pool answered when asked for a sign of life. */
 export interface HealthCheck {
   readonly name: string
@@ -30,8 +32,9 @@ export interface HealthCheck {
 
 /** How all of them answered. */
 export interface HealthReport {
+  /** Whether no critical one failed. */
   readonly isHealthy: boolean
   readonly checks: readonly HealthCheck[]
-  /** The names of those that failed. */
+  /** Who failed, and why: `name: error`. */
   readonly failures: readonly string[]
 }

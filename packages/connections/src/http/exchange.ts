@@ -45,6 +45,7 @@ export class Exchange {
   #chunks: Buffer[] = []
   #bytes = 0
   #body: Readable | undefined
+  #thrownByBody: { readonly error: unknown } | undefined
   #retries = 0
   #over = false
 
@@ -53,7 +54,7 @@ export class Exchange {
     dispatch: (exchange: Exchange) => void,
     onEnd: (exchange: Exchange) => void,
   ) {
-    this.request = request
+    this.request = { ...request, body: this.#watch(request.body) }
     this.#dispatch = dispatch
     this.#onEnd = onEnd
     this.response = new Promise((resolve, reject) => {
@@ -171,11 +172,19 @@ export class Exchange {
     }
   }
 
+  /** What the caller's body throws comes back like a broken connection: nothing else tells them apart. */
+  #watch(body: HttpBody | null): HttpBody | null {
+    const onError = (error: unknown): void => void (this.#thrownByBody ??= { error })
+    if (!(body instanceof Readable)) return isIterable(body) ? rethrowing(body, onError) : body
+    if (body.errored) onError(body.errored)
+    return body.once('error', onError)
+  }
+
   /**
    * A kept-alive connection may have been closed by the server just as the request went out. An idempotent
    * request of which nothing came back is sent once more (RFC 9110, section 9.2.2).
    */
-  #mayRetry(failure: Error): boolean {
+  #mayRetry(failure: unknown): boolean {
     const { method, body } = this.request
     return (
       failure instanceof ConnectionsError &&
@@ -188,7 +197,8 @@ export class Exchange {
     )
   }
 
-  #describe(error: Error): Error {
+  #describe(error: Error): unknown {
+    if (this.#thrownByBody !== undefined) return this.#thrownByBody.error
     const { code = '' } = error as { code?: string }
     const options = { cause: error }
     if (code === 'UND_ERR_INVALID_ARG') return new TypeError(`${this.label}: ${error.message}`, options)
@@ -222,6 +232,22 @@ export class Exchange {
       'CONNECTIONS_BODY_TOO_LARGE',
       `${this.label}: the body is larger than maxBodyBytes (${this.request.maxBodyBytes})`,
     )
+  }
+}
+
+function isIterable(body: HttpBody | null): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+}
+
+async function* rethrowing(
+  body: AsyncIterable<Uint8Array>,
+  onError: (error: unknown) => void,
+): AsyncIterable<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    onError(error)
+    throw error
   }
 }
 

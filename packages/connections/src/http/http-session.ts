@@ -1,5 +1,5 @@
 import { checkInteger, checkMs, describe, withDefaults } from '../check.ts'
-import type { CloseOptions, CloseReport, Holder } from '../report.ts'
+import { closeDefaults, type CloseOptions, type CloseReport, type Holder } from '../report.ts'
 import { Exchange, sessionClosed, type ExchangeRequest, type HttpBody, type HttpMethod } from './exchange.ts'
 import type { HttpResponse, HttpStreamResponse } from './http-response.ts'
 import { SharedAgent } from './shared-agent.ts'
@@ -59,7 +59,6 @@ const defaults = {
   timeoutMs: 10_000,
   maxBodyBytes: 10 * 1024 * 1024,
 }
-const closeDeadlineMs = 10_000
 
 /**
  * A handle on the warm connections to one origin, or to any when none is given. Handles with the same origin
@@ -144,7 +143,7 @@ class PooledHttpSession implements HttpSession {
     return Object.freeze(this.#agent.stats())
   }
 
-  close({ deadlineMs = closeDeadlineMs }: CloseOptions = {}): Promise<CloseReport> {
+  close({ deadlineMs = closeDefaults.deadlineMs }: CloseOptions = {}): Promise<CloseReport> {
     checkMs('deadlineMs', deadlineMs)
     return (this.#closing ??= this.#close(deadlineMs))
   }
@@ -201,7 +200,7 @@ class PooledHttpSession implements HttpSession {
     let body = options.body ?? null
     if (options.json !== undefined) {
       if (body !== null) throw new TypeError('a request carries json or body, not both')
-      body = JSON.stringify(options.json)
+      body = jsonOf(options.json)
       headers['content-type'] ??= 'application/json'
     }
     const { origin, pathname, search } = target
@@ -221,6 +220,13 @@ class PooledHttpSession implements HttpSession {
     }
     return target
   }
+}
+
+function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined
+  if (text === undefined)
+    throw new TypeError(`json must be a value that JSON can say, got ${describe(value)}`)
+  return text
 }
 
 function originOf(origin: string | URL): string {

@@ -1,8 +1,9 @@
 import { ConnectionsError } from '../errors.ts'
 import { queryChannel, type QueryMessage } from '../telemetry.ts'
-import { CopyIn, type CopyResult, type CopyRows } from './copy-in.ts'
+import { checkMs } from '../check.ts'
+import { checkCopy, CopyIn, type CopyResult, type CopyRows } from './copy-in.ts'
 import { describeFailure, isStale, timeoutOf } from './failures.ts'
-import type { CopyOptions, QueryOptions, QueryResult } from './options.ts'
+import { checkStatement, type CopyOptions, type QueryOptions, type QueryResult } from './options.ts'
 import { StatementNames } from './statement-names.ts'
 import { graceMs, serverError, type Wire } from './wire.ts'
 
@@ -52,12 +53,14 @@ export class PostgresClient {
   async query<R>(
     text: string,
     values: readonly unknown[] | undefined,
-    { name, signal, timeoutMs = this.#settings.statementTimeoutMs }: QueryOptions,
+    options: QueryOptions,
   ): Promise<QueryResult<R>> {
+    checkStatement(text, values, options)
+    const { name, signal, timeoutMs = this.#settings.statementTimeoutMs } = options
     const startedAt = this.#begin()
     try {
       if (this.#settling !== undefined) await this.#settling
-      const prepareAs = name ?? (values && this.#names.of(text))
+      const prepareAs = name === undefined && values === undefined ? undefined : this.#names.of(text, name)
       const result = await this.#prepared<R>(text, values, prepareAs, { signal, timeoutMs })
       this.#tell(startedAt, result.rowCount ?? 0)
       return result
@@ -73,6 +76,8 @@ export class PostgresClient {
     rows: CopyRows,
     { signal, timeoutMs = this.#settings.statementTimeoutMs }: CopyOptions,
   ): Promise<CopyResult> {
+    checkCopy(table, columns, rows)
+    checkMs('timeoutMs', timeoutMs)
     const startedAt = this.#begin()
     try {
       if (this.#settling !== undefined) await this.#settling
@@ -105,9 +110,11 @@ export class PostgresClient {
     return this.#wire.end()
   }
 
-  /** Hangs up at once; what runs on it fails. */
-  drop(cause: unknown): void {
+  /** Hangs up at once; what runs on it fails, and is stopped on the server too, which would not notice soon. */
+  async drop(cause: unknown): Promise<void> {
+    const interrupted = this.#wire.ready || !this.usable ? undefined : this.#wire.cancel()
     this.#wire.drop(cause)
+    await interrupted
   }
 
   async #prepared<R>(
@@ -188,6 +195,7 @@ export class PostgresClient {
     return new Promise<R>((resolve, reject) => {
       let over = false
       let failure: unknown
+      let stop: (() => boolean) | undefined
       const end = (settle: () => void): void => {
         if (over) return
         over = true
@@ -209,8 +217,12 @@ export class PostgresClient {
       const timer =
         timeoutMs &&
         setTimeout(() => giveUp(timeoutOf(this.#settings.pool, what, timeoutMs)), Math.max(1, timeoutMs))
-      signal?.addEventListener('abort', onAbort)
-      const stop = start({ done, giveUp })
+      try {
+        signal?.addEventListener('abort', onAbort)
+        stop = start({ done, giveUp })
+      } catch (error) {
+        end(() => reject(error))
+      }
     })
   }
 
@@ -218,8 +230,8 @@ export class PostgresClient {
    * Stops a statement whose caller has gone. The connection is kept only if the server says that it was cut
    * short (57014): then the interrupt has been used up and cannot hit the next statement.
    */
-  async #settle(stop: () => boolean, failure: () => unknown): Promise<void> {
-    const interrupted = stop() ? undefined : this.#wire.cancel()
+  async #settle(stop: (() => boolean) | undefined, failure: () => unknown): Promise<void> {
+    const interrupted = stop?.() ? undefined : this.#wire.cancel()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, graceMs)
       this.#wire.whenReady(() => {
@@ -228,7 +240,9 @@ export class PostgresClient {
       })
     })
     if (!this.#wire.ready || serverError(failure())?.code !== '57014') {
-      this.#wire.drop(new Error('its statement was given up'))
+      const cause = new Error('its statement was given up')
+      if (interrupted === undefined) await this.drop(cause)
+      else this.#wire.drop(cause)
     }
     await interrupted
     this.#settling = undefined
@@ -236,7 +250,7 @@ export class PostgresClient {
 
   async #clean(): Promise<void> {
     await this.#settling
-    if (!this.#wire.ready) this.#wire.drop(new Error('it was returned while a statement was under way'))
+    if (!this.#wire.ready) await this.drop(new Error('it was returned while a statement was under way'))
     await this.rollback()
     if (this.#wire.lostBy !== undefined) throw this.#wire.lostBy.error
   }
@@ -245,13 +259,13 @@ export class PostgresClient {
     return describeFailure(error, { pool: this.#settings.pool, what, lost: this.#wire.lostBy !== undefined })
   }
 
-  #begin(): number {
+  #begin(): number | undefined {
     this.#settings.counts.statements++
-    return queryChannel.hasSubscribers ? performance.now() : 0
+    return queryChannel.hasSubscribers ? performance.now() : undefined
   }
 
-  #tell(startedAt: number, rows: number, failure?: { readonly code: string | undefined }): void {
-    if (!queryChannel.hasSubscribers) return
+  #tell(startedAt: number | undefined, rows: number, failure?: { readonly code: string | undefined }): void {
+    if (startedAt === undefined || !queryChannel.hasSubscribers) return
     const { pool } = this.#settings
     const ms = performance.now() - startedAt
     const ok = failure === undefined
@@ -265,7 +279,7 @@ export class PostgresClient {
     } satisfies QueryMessage)
   }
 
-  #tellFailure(startedAt: number, error: unknown): void {
+  #tellFailure(startedAt: number | undefined, error: unknown): void {
     this.#settings.counts.failures++
     this.#tell(startedAt, 0, { code: error instanceof ConnectionsError ? error.code : undefined })
   }

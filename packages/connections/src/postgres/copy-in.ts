@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { checkArray, checkString, describe } from '../check.ts'
 import { CopyText } from './copy-text.ts'
 
 /** The rows of a COPY: arrays with one value for each column. */
@@ -141,6 +142,20 @@ export class CopyIn {
     this.#over.abort()
     this.#connection?.sendCopyFail('given up by the client')
     this.#events.onServerTurn(true)
+  }
+}
+
+/** @throws {TypeError} */
+export function checkCopy(table: string, columns: readonly string[], rows: CopyRows): void {
+  checkString('table', table)
+  checkArray('columns', columns)
+  for (const column of columns) checkString('columns', column)
+  if (
+    typeof rows !== 'object' ||
+    rows === null ||
+    !(Symbol.iterator in rows || Symbol.asyncIterator in rows)
+  ) {
+    throw new TypeError(`rows must be an iterable or async iterable of arrays, got ${describe(rows)}`)
   }
 }
 

@@ -50,7 +50,7 @@ export class CopyText {
   #encode(value: unknown, column: number): string {
     if (value === null || value === undefined) return '\\N'
     if (typeof value === 'boolean') return value ? 't' : 'f'
-    if (value instanceof Uint8Array) return `\\${hex(value)}`
+    if (ArrayBuffer.isView(value)) return `\\${hex(value)}`
     const text = textOf(value)
     if (text === undefined) throw new TypeError(`${this.#place(column)}: ${typeof value} has no text`)
     return unsafe.test(text) ? this.#escape(text, column) : text
@@ -78,7 +78,7 @@ const escapes: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\
 function textOf(value: unknown): string | undefined {
   if (Array.isArray(value)) return arrayText(value)
   if (value instanceof Date) return dateText(value)
-  if (value instanceof Uint8Array) return hex(value)
+  if (ArrayBuffer.isView(value)) return hex(value)
   switch (typeof value) {
     case 'object':
       return JSON.stringify(value)
@@ -125,6 +125,6 @@ function two(number: number): string {
   return String(Math.floor(number)).padStart(2, '0')
 }
 
-function hex(bytes: Uint8Array): string {
+function hex(bytes: ArrayBufferView): string {
   return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
 }

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import { checkInteger, checkMs, withDefaults } from '../check.ts'
+import { checkArray, checkInteger, checkMs, checkString, describe, withDefaults } from '../check.ts'
 
 /** Where the server is, and how many connections it may be asked for. What is not given comes from `PGHOST` and its like. */
 export interface PostgresOptions {
@@ -28,9 +28,9 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number | undefined
   /** How long a connection beyond `minSize` may lie idle, in milliseconds. @default 60_000 */
   readonly idleTimeoutMs?: number | undefined
-  /** Most statements kept prepared on one connection; 0 prepares none. Integer from 0. @default 256 */
+  /** Most statements kept prepared on one connection, named by the caller or not; 0 prepares none. Integer from 0. @default 256 */
   readonly maxPrepared?: number | undefined
-  /** Told of each notice of the server. */
+  /** Told of each notice of the server. What it throws is ignored: no statement suffers from it. */
   readonly onNotice?: ((notice: PostgresNotice) => void) | undefined
   /** Turns a column's text into a value, instead of pg's own parsers. */
   readonly types?: PostgresTypes | undefined
@@ -48,7 +48,7 @@ export interface PostgresTypes {
 
 /** Options of one statement. */
 export interface QueryOptions {
-  /** The name to prepare the statement under, the same for all its uses. @default one derived from its text */
+  /** The name to prepare the statement under, for this text alone; not `code_…`. @default one for each text with values */
   readonly name?: string | undefined
   readonly signal?: AbortSignal | undefined
   /** How long it may take with its wait for a connection, in milliseconds. @default acquireTimeoutMs, then statementTimeoutMs */
@@ -117,4 +117,20 @@ export function checkOptions(options: PostgresOptions): CheckedOptions {
   checkMs('statementTimeoutMs', checked.statementTimeoutMs)
   checkMs('idleTimeoutMs', checked.idleTimeoutMs)
   return checked
+}
+
+/** @throws {TypeError | RangeError} */
+export function checkStatement(
+  text: string,
+  values: readonly unknown[] | undefined,
+  { name, timeoutMs }: QueryOptions,
+): void {
+  checkString('text', text)
+  if (values !== undefined) checkArray('values', values)
+  if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
+  if (name === undefined) return
+  checkString('name', name)
+  if (name === '' || name.startsWith('code_')) {
+    throw new TypeError(`name must not be empty or begin with 'code_', got ${describe(name)}`)
+  }
 }

@@ -1,10 +1,13 @@
 import { PoolError } from '@code/pool'
 import { ConnectionsError } from '../errors.ts'
 
-/** The pool's refusals under this package's codes; a failed connect as what it was. */
-export function asConnectionsError(error: unknown): unknown {
+/** The pool's refusals under this package's codes, about connections; a failed connect as what it was. */
+export function asConnectionsError(name: string, error: unknown): unknown {
   if (!(error instanceof PoolError)) return error
-  const { message } = error
+  const message = error.message
+    .replace('no object within', 'no connection within')
+    .replace(`, ${name}: creating an object failed`, ', connecting failed')
+    .replace('creating an object failed', 'connecting failed')
   const connect = error.cause instanceof PoolError ? error.cause.cause : error.cause
   const origin = connect instanceof ConnectionsError ? connect : undefined
   const options = { cause: origin?.cause ?? error, sqlState: origin?.sqlState }

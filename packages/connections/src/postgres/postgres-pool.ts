@@ -9,7 +9,7 @@ import type {
   WarmOptions,
 } from '../driver.ts'
 import { registerInstrument } from '../instrument.ts'
-import type { CloseOptions, CloseReport, HealthCheck } from '../report.ts'
+import { closeDefaults, type CloseOptions, type CloseReport, type HealthCheck } from '../report.ts'
 import {
   closeChannel,
   connectChannel,
@@ -63,7 +63,10 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
   readonly #objects: ObjectPool<PostgresClient>
   readonly #clients = new Set<PostgresClient>()
   readonly #counts = { statements: 0, failures: 0, retries: 0 }
+  // What the object pool's own instrument does not tell.
+  readonly #traffic = { stats: () => ({ ...this.#counts }) }
   readonly #unregister: () => void
+  #closing: Promise<CloseReport> | undefined
 
   /** Made by `postgres(options).open()`. */
   constructor(name: string, options: CheckedOptions) {
@@ -84,7 +87,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
       reset: (client) => client.reset(),
       destroy: (client, reason) => this.#disconnect(client, reason),
     })
-    this.#unregister = registerInstrument('connections', name, this)
+    this.#unregister = registerInstrument('connections', name, this.#traffic)
   }
 
   query<R = Record<string, unknown>>(
@@ -144,6 +147,9 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
    * on it (`SET`, temporary tables, advisory locks) stays, so undo it or use a transaction.
    */
   async getConnection(options: GetConnectionOptions = {}): Promise<ConnectionLease<PostgresSession>> {
+    const { signal, timeoutMs } = options
+    if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
+    signal?.throwIfAborted()
     const client = this.#objects.tryAcquire() ?? (await this.#wait(options))
     const session = new LentSession(client)
     let ended = false
@@ -166,42 +172,52 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     try {
       await unlessAborted(this.#objects.warm(Math.max(1, this.#options.minSize)), signal)
     } catch (error) {
-      throw asConnectionsError(error)
+      throw asConnectionsError(this.name, error)
     }
   }
 
   /** Asks the server for a sign of life. Never rejects. */
   async health({ signal, timeoutMs = 2_000 }: HealthOptions = {}): Promise<HealthCheck> {
     checkMs('timeoutMs', timeoutMs)
+    const { name } = this
     const startedAt = performance.now()
     let error: string | undefined
     try {
       await this.query('select 1', undefined, { signal, timeoutMs })
     } catch (cause) {
-      error = cause instanceof Error ? cause.message : String(cause)
+      error = (cause instanceof Error ? cause.message : String(cause)).replace(`${name}: `, '')
     }
     const ms = performance.now() - startedAt
-    return { name: this.name, ok: error === undefined, ms, critical: true, ...(error && { error }) }
+    return Object.freeze({ name, ok: error === undefined, ms, critical: true, ...(error && { error }) })
   }
 
   stats(): PostgresStats {
     return Object.freeze({ ...this.#objects.stats(), ...this.#counts })
   }
 
-  /** Takes no more callers, waits for the connections on loan, and at the deadline hangs up on their holders. */
-  async close({ deadlineMs = 10_000 }: CloseOptions = {}): Promise<CloseReport> {
+  /**
+   * Takes no more callers, waits for the connections on loan, and at the deadline hangs up on their holders and
+   * interrupts their statements.
+   */
+  close({ deadlineMs = closeDefaults.deadlineMs }: CloseOptions = {}): Promise<CloseReport> {
+    checkMs('deadlineMs', deadlineMs)
+    return (this.#closing ??= this.#close(deadlineMs))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(deadlineMs: number): Promise<CloseReport> {
     const { closed, ms, holders } = await this.#objects.close({ deadlineMs })
-    for (const client of this.#clients) client.drop(closedError(this.name))
     this.#unregister()
+    // Waited for, at most a second: a process that exits next would leave its statements running.
+    await Promise.all(Array.from(this.#clients, (client) => client.drop(closedError(this.name))))
     return Object.freeze({
       closed,
       ms,
       holders: Object.freeze(holders.map((holder) => Object.freeze({ ...holder, label: this.name }))),
     })
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   /** Runs `work` with a connection, and what is left of the time for it. */
@@ -237,7 +253,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
       }
       return client
     } catch (error) {
-      throw asConnectionsError(error)
+      throw asConnectionsError(this.name, error)
     }
   }
 

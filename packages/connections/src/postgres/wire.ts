@@ -1,4 +1,5 @@
 import { Client, DatabaseError, Query } from 'pg'
+import { describe } from '../check.ts'
 import { ConnectionsError } from '../errors.ts'
 import { sendCancelRequest } from './cancel-request.ts'
 import type { CopyIn } from './copy-in.ts'
@@ -19,7 +20,7 @@ export class Wire {
   /** @throws {ConnectionsError} CONNECTIONS_REFUSED or CONNECTIONS_TIMEOUT */
   static async connect(pool: string, options: CheckedOptions, signal: AbortSignal): Promise<Wire> {
     const wire = new Wire(pool, options)
-    await wire.#connect(pool, options.connectTimeoutMs, signal)
+    await wire.#connect(options.connectTimeoutMs, signal)
     return wire
   }
 
@@ -50,7 +51,15 @@ export class Wire {
     })
     this.#client.on('error', (error) => this.#lose(error))
     this.#client.on('end', () => this.#lose(new Error('the server closed the connection')))
-    if (onNotice !== undefined) this.#client.on('notice', onNotice)
+    if (onNotice !== undefined) {
+      this.#client.on('notice', (notice) => {
+        try {
+          onNotice(notice)
+        } catch {
+          // Out of here it would end the process, in the middle of a statement.
+        }
+      })
+    }
   }
 
   /** Whether the server waits for a statement. */
@@ -67,16 +76,22 @@ export class Wire {
     return this.#lostBy
   }
 
+  /** @throws {TypeError} when the name is that of another text */
   query(
     text: string,
     values: readonly unknown[] | undefined,
     name: string | undefined,
     done: (error: Error | undefined, result: unknown) => void,
   ): void {
-    this.#ready = false
+    // pg would refuse it too, but without sending anything: nobody would ever say that the server is ready again.
+    const known = name === undefined ? undefined : this.#prepared.parsedStatements[name]
+    if (known !== undefined && known !== text) {
+      throw new TypeError(`the name ${describe(name)} belongs to another statement`)
+    }
     // Made here: from an object with the text in it, pg would first copy every property descriptor.
     const query = new Query(text, values as unknown[], done) as Query & { name: string | undefined }
     query.name = name
+    this.#ready = false
     this.#client.query(query)
   }
 
@@ -87,7 +102,7 @@ export class Wire {
 
   /** Frees a prepared statement. The message travels with the next statement. */
   closeStatement(name: string): void {
-    const connection = this.#client.connection as unknown as PreparingConnection
+    const connection = this.#prepared
     if (connection.parsedStatements[name] === undefined) return
     delete connection.parsedStatements[name]
     connection.close({ type: 'S', name })
@@ -118,7 +133,7 @@ export class Wire {
     this.#client.connection.stream.destroy()
   }
 
-  async #connect(pool: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async #connect(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const timeout = new Error(`not connected after ${timeoutMs} ms`)
     const onAbort = (): void => this.drop(signal.reason)
     const timer = setTimeout(() => this.drop(timeout), timeoutMs)
@@ -129,12 +144,15 @@ export class Wire {
       this.drop(error)
       const cause = this.#lostBy?.error
       const code = cause === timeout ? 'CONNECTIONS_TIMEOUT' : 'CONNECTIONS_REFUSED'
-      const message = `${pool}: could not connect: ${messageOf(cause)}`
-      throw new ConnectionsError(code, message, { cause, sqlState: serverError(cause)?.code })
+      throw new ConnectionsError(code, messageOf(cause), { cause, sqlState: serverError(cause)?.code })
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
     }
+  }
+
+  get #prepared(): PreparingConnection {
+    return this.#client.connection as unknown as PreparingConnection
   }
 
   #lose(error: unknown): void {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { freePort } from '@code/testkit'
 import { expect, test } from 'vitest'
@@ -124,6 +125,32 @@ test('a response that breaks off is lost, not repeated', async () => {
   await expect(text(response.body)).rejects.toMatchObject({ code: 'CONNECTIONS_LOST' })
 })
 
+test("what the caller's own body throws is thrown on, and the next request is served", async () => {
+  await using server = await serve(
+    (request, response) => void request.resume().on('end', () => response.end()),
+  )
+  await using session = getHttpSession(server.origin)
+  const mistake = new Error('the file is torn')
+  async function* torn(): AsyncIterable<Uint8Array> {
+    yield Buffer.from('half')
+    throw mistake
+  }
+  await expect(session.put('/', { body: torn() })).rejects.toBe(mistake)
+  await expect(session.put('/', { body: Readable.from(torn()) })).rejects.toBe(mistake)
+  const errored = new Readable().destroy(mistake)
+  await once(errored, 'close').catch(() => {})
+  await expect(session.put('/', { body: errored })).rejects.toBe(mistake)
+  expect((await session.put('/', { body: Readable.from([Buffer.from('whole')]) })).ok).toBe(true)
+})
+
+test('a connection that breaks under a streamed body is CONNECTIONS_LOST', async () => {
+  await using server = await serveTcp((socket) => void socket.once('data', () => socket.resetAndDestroy()))
+  await using session = getHttpSession(server.origin)
+  await expect(session.put('/', { body: endless() })).rejects.toMatchObject({ code: 'CONNECTIONS_LOST' })
+  const body = Readable.from(endless())
+  await expect(session.put('/', { body })).rejects.toMatchObject({ code: 'CONNECTIONS_LOST' })
+})
+
 test('a session recovers by itself when its server comes back', async () => {
   const port = await freePort()
   await using session = getHttpSession(`http://127.0.0.1:${port}`)
@@ -153,3 +180,7 @@ test('each exchange is told on its channel', async () => {
     { origin, method: 'DELETE', status: 404, ms, ok: false, retries: 0 },
   ])
 })
+
+async function* endless(): AsyncIterable<Uint8Array> {
+  for (;;) yield Buffer.alloc(1000)
+}

@@ -41,6 +41,12 @@ test('json becomes a body with its content type', async () => {
   expect(sent.headers['content-type']).toBe('application/json')
 })
 
+test('json that is no JSON is refused', async () => {
+  await using session = getHttpSession('http://localhost:1')
+  await expect(session.post('/', { json: () => 1 })).rejects.toThrow(TypeError)
+  await expect(session.post('/', { json: Symbol('x') })).rejects.toThrow('got Symbol(x)')
+})
+
 test('a query is added to the one in the url, without what is undefined', async () => {
   await using server = await serve(echo)
   await using session = getHttpSession(server.origin)

@@ -254,6 +254,78 @@ test('notices are handed over and columns parsed as asked', async () => {
   expect((await db.query('select 1 as n')).rows).toEqual([{ n: '<1>' }])
 })
 
+test('a mistake of the caller is refused before anything is sent, and leaves nothing behind', async () => {
+  await using db = open({ statementTimeoutMs: 50 })
+  const pid = await pidOf(db)
+  const wrong = undefined as never
+  const { signal } = new AbortController()
+  await expect(db.query(wrong)).rejects.toThrow(new TypeError('text must be a string, got undefined'))
+  await expect(db.query('select 1', 5 as never)).rejects.toThrow(
+    new TypeError('values must be an array, got 5'),
+  )
+  await expect(db.copyFrom(wrong, [], [])).rejects.toThrow('table must be a string, got undefined')
+  await expect(db.copyFrom('t', wrong, [], { signal })).rejects.toThrow(
+    'columns must be an array, got undefined',
+  )
+  await expect(db.copyFrom('t', ['a'], wrong)).rejects.toThrow('rows must be an iterable')
+  await expect(db.query('select 1', [], { signal: 'no' as never })).rejects.toThrow(TypeError)
+  // Any timer left behind would go off in the meantime.
+  await db.query('select pg_sleep(0.1)', undefined, { timeoutMs: 5000 })
+  expect(await pidOf(db)).toBe(pid)
+})
+
+test('a limit that is none is refused wherever a statement can be run', async () => {
+  await using db = open()
+  await using lease = await db.getConnection()
+  const { connection } = lease
+  await expect(connection.query('select 1', [], { timeoutMs: 0 })).rejects.toThrow(RangeError)
+  await expect(connection.query('select 1', [], { timeoutMs: NaN })).rejects.toThrow(RangeError)
+  await expect(connection.copyFrom('t', ['a'], [], { timeoutMs: 0 })).rejects.toThrow(RangeError)
+})
+
+test('a name that belongs to another statement is refused at once, and the connection goes on', async () => {
+  await using db = open()
+  const pid = await pidOf(db)
+  await db.query('select 1', [], { name: 'mine' })
+  await expect(db.query('select 2', [], { name: 'mine' })).rejects.toThrow(
+    new TypeError(`the name 'mine' belongs to another statement`),
+  )
+  await expect(db.query('select 2', [], { name: 'constructor' })).rejects.toThrow(TypeError)
+  await expect(db.query('select 2', [], { name: 'code_1' })).rejects.toThrow(
+    `name must not be empty or begin with 'code_', got 'code_1'`,
+  )
+  expect((await db.query('select 1 as n', [], { name: 'other' })).rows).toEqual([{ n: 1 }])
+  expect(await pidOf(db)).toBe(pid)
+})
+
+test('statements named by the caller count among maxPrepared', async () => {
+  await using db = open({ maxPrepared: 2 })
+  for (const n of [1, 2, 3]) await db.query(`select ${n}`, [], { name: `n${n}` })
+  await db.query('select 4 + $1::int', [1])
+  const { rows } = await db.query('select statement from pg_prepared_statements order by statement')
+  expect(rows).toEqual([{ statement: 'select 3' }, { statement: 'select 4 + $1::int' }])
+  expect((await db.query('select 1 as n', [], { name: 'n1' })).rows).toEqual([{ n: 1 }])
+})
+
+test('a subscriber that comes in the middle of a statement hears nothing of it', async () => {
+  await using db = open()
+  const query = db.query('select pg_sleep(0.05)')
+  await vi.waitFor(() => expect(db.stats().statements).toBe(1))
+  using listening = listenTo('code:connections:query')
+  await query
+  expect(listening.messages).toEqual([])
+})
+
+test('an onNotice that throws harms no statement', async () => {
+  await using db = open({
+    onNotice: () => {
+      throw new Error('not now')
+    },
+  })
+  await db.query(`do $$ begin raise notice 'heard'; end $$`)
+  expect((await db.query('select 1 as n')).rows).toEqual([{ n: 1 }])
+})
+
 function withPort(port: number): PostgresOptions {
   const { host, user, password, database } = server
   return { host, port, user, password, database }

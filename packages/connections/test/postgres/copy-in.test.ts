@@ -164,6 +164,29 @@ test('a server that takes nothing more stops the source, and ends the copy at it
   await vi.waitFor(async () => expect((await db2.query('select 1 as n')).rows).toEqual([{ n: 1 }]))
 })
 
+test('a copy whose rows wait for a lock is stopped on the server when it is given up', async () => {
+  await db.query('create table blocked (n int primary key)')
+  await using admin = postgres({ connectionString: server.url }).open()
+  await using db2 = postgres({ connectionString: server.url, name: 'blocked', maxSize: 1 }).open()
+  const controller = new AbortController()
+  const isWaiting = async (): Promise<boolean> => {
+    const { rowCount } = await admin.query(
+      `select 1 from pg_stat_activity where application_name = 'blocked' and wait_event_type = 'Lock'`,
+    )
+    return rowCount === 1
+  }
+  await admin.transaction(async (tx) => {
+    await tx.query('insert into blocked values (1)')
+    const copy = db2
+      .copyFrom('blocked', ['n'], endless(), { signal: controller.signal })
+      .catch((error: unknown) => error)
+    await vi.waitFor(async () => expect(await isWaiting()).toBe(true), 5000)
+    controller.abort('enough')
+    expect(await copy).toBe('enough')
+    await vi.waitFor(async () => expect(await isWaiting()).toBe(false), 5000)
+  })
+})
+
 test('a connection cut during a copy is CONNECTIONS_LOST', async () => {
   await db.query('create table cut (n int)')
   await using proxy = await startProxy(server)
@@ -180,6 +203,10 @@ test('a connection cut during a copy is CONNECTIONS_LOST', async () => {
 
 async function pid(): Promise<unknown> {
   return (await db.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid
+}
+
+async function* endless(): AsyncIterable<unknown[]> {
+  for (let n = 1; ; n++) yield [n]
 }
 
 function* numbered(count: number): Iterable<unknown[]> {

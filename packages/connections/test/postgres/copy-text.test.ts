@@ -13,6 +13,9 @@ test('numbers, bigints, booleans, bytes, objects and arrays have their texts', (
     '1.5\t0\tNaN\tInfinity\t100000000000000000000\tt\tf\n',
   )
   expect(written([Buffer.from([0, 255]), new Uint8Array([16])])).toBe('\\\\x00ff\t\\\\x10\n')
+  expect(written([new Uint16Array([1, 2]), new DataView(new ArrayBuffer(1)), [new Uint16Array([3])]])).toBe(
+    '\\\\x01000200\t\\\\x00\t{"\\\\\\\\x0300"}\n',
+  )
   expect(written([{ a: 'x\ny' }])).toBe('{"a":"x\\\\ny"}\n')
   expect(written([[1, null, 'a"b', ['c']]])).toBe('{"1",NULL,"a\\\\"b",{"c"}}\n')
 })

@@ -1,4 +1,4 @@
-import { startPostgres } from '@code/testkit'
+import { freePort, startPostgres } from '@code/testkit'
 import { afterAll, expect, expectTypeOf, test, vi } from 'vitest'
 import {
   postgres,
@@ -38,7 +38,7 @@ test('who waits too long for a connection learns who has them', async () => {
   await using lease = await db.getConnection()
   await expect(db.query('select 1')).rejects.toMatchObject({
     code: 'CONNECTIONS_TIMEOUT',
-    message: expect.stringMatching(/^narrow: .*1 of 1 in use/),
+    message: expect.stringMatching(/^narrow: no connection within .*1 of 1 in use/),
   })
   await expect(db.query('select 1', undefined, { timeoutMs: 10 })).rejects.toMatchObject({
     code: 'CONNECTIONS_TIMEOUT',
@@ -112,6 +112,56 @@ test('a connection that is returned with a statement under way is not lent again
   expect(db.stats().created).toBe(2)
 })
 
+test('a statement under way is stopped on the server when its connection is returned or its pool closes', async () => {
+  await using admin = open()
+  const stopped = (): Promise<void> =>
+    vi.waitFor(async () => {
+      const { rows } = await admin.query(`select 1 from pg_stat_activity where application_name = 'gone'`)
+      expect(rows).toEqual([])
+    })
+  const started = (): Promise<void> =>
+    vi.waitFor(async () => {
+      const { rows } = await admin.query(
+        `select 1 from pg_stat_activity where application_name = 'gone' and query ~ '^select pg_sleep'`,
+      )
+      expect(rows).toHaveLength(1)
+    })
+  const returning = open({ name: 'gone', maxSize: 1 })
+  const lease = await returning.getConnection()
+  const forgotten = lease.connection.query('select pg_sleep(60)').catch((error: unknown) => error)
+  await started()
+  await lease[Symbol.asyncDispose]()
+  expect(await forgotten).toMatchObject({ code: 'CONNECTIONS_LOST' })
+  await stopped()
+  await returning.close()
+
+  const closing = open({ name: 'gone' })
+  const query = closing.query('select pg_sleep(60)').catch((error: unknown) => error)
+  await started()
+  await closing.close({ deadlineMs: 10 })
+  expect(await query).toMatchObject({ code: 'CONNECTIONS_LOST' })
+  await stopped()
+})
+
+test('getConnection looks at its signal and limit also when a connection is idle', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.query('select 1')
+  const signal = AbortSignal.abort(new Error('no'))
+  await expect(db.getConnection({ signal })).rejects.toThrow('no')
+  await expect(db.getConnection({ timeoutMs: -4 })).rejects.toThrow(RangeError)
+  expect(db.stats()).toMatchObject({ idle: 1, inUse: 0 })
+})
+
+test('a failed connect speaks of connections, and names the pool once', async () => {
+  await using db = postgres({ host: '127.0.0.1', port: await freePort(), name: 'b' }).open()
+  await expect(db.query('select 1')).rejects.toMatchObject({
+    code: 'CONNECTIONS_REFUSED',
+    message: expect.stringMatching(/^b: connecting failed: connect ECONNREFUSED [^ ]+ \(next attempt/),
+  })
+  const check = await db.health()
+  expect(check.error).toMatch(/^connecting failed/)
+})
+
 test('warm opens minSize connections', async () => {
   await using db = open({ minSize: 3, maxSize: 4 })
   await db.warm()
@@ -158,6 +208,9 @@ test('at its deadline a close names who still has a connection, and hangs up', a
   await vi.waitFor(() => expect(db.stats().inUse).toBe(1))
   const report = await db.close({ deadlineMs: 50 })
   expect(report).toMatchObject({ closed: false, holders: [{ label: 'held', heldMs: expect.any(Number) }] })
+  expect([report, report.holders, report.holders[0]].every(Object.isFrozen)).toBe(true)
+  expect(await db.close()).toBe(report)
+  expect(() => db.close({ deadlineMs: 0 })).toThrow(RangeError)
   expect(await query).toMatchObject({ code: 'CONNECTIONS_LOST' })
   await vi.waitFor(() => expect(proxy.open.size).toBe(0))
 })
@@ -189,9 +242,14 @@ test('waits, connects and closes are told on their channels', async () => {
 test('a pool is among the instruments of the process until it is closed', async () => {
   const db = open({ name: 'instrumented' })
   await db.query('select 1')
-  expect(instruments().get('connections:instrumented')?.stats()).toMatchObject({ size: 1, statements: 1 })
+  expect(instruments().get('pool:instrumented')?.stats()).toMatchObject({ size: 1, idle: 1 })
+  expect(instruments().get('connections:instrumented')?.stats()).toEqual({
+    statements: 1,
+    failures: 0,
+    retries: 0,
+  })
   await db.close()
-  expect(instruments().has('connections:instrumented')).toBe(false)
+  expect([...instruments().keys()].filter((key) => key.endsWith(':instrumented'))).toEqual([])
 })
 
 test('mistakes in the options are refused at once', () => {

@@ -18,6 +18,18 @@ test('when there is no room the text used longest ago is forgotten', () => {
   expect(names.of('b')).not.toBe(b)
 })
 
+test('names given by the caller share the room', () => {
+  const forgotten: string[] = []
+  const names = new StatementNames(2, (name) => forgotten.push(name))
+  expect(names.of('a', 'mine')).toBe('mine')
+  const a = names.of('a')
+  expect(a).not.toBe('mine')
+  expect(names.of('b', 'yours')).toBe('yours')
+  expect(names.of('b', 'yours')).toBe('yours')
+  expect(forgotten).toEqual(['mine'])
+  expect(names.of('a')).toBe(a)
+})
+
 test('with no room at all nothing has a name', () => {
   expect(new StatementNames(0, () => {}).of('a')).toBeUndefined()
 })
