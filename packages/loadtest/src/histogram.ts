@@ -1,3 +1,5 @@
+import { describe } from './check.ts'
+
 /** A histogram as plain data, for JSON and for other threads and machines; `Histogram.from` reads it back. */
 export interface HistogramData {
   readonly version: 1
@@ -26,7 +28,7 @@ export class Histogram {
 
   /** Reads back what `toJSON` wrote. @throws {TypeError} when the data is not that. */
   static from(data: HistogramData): Histogram {
-    if (data.version !== 1) throw new TypeError(`histogram version must be 1, got ${String(data.version)}`)
+    if (data.version !== 1) throw new TypeError(`histogram version must be 1, got ${describe(data.version)}`)
     const histogram = new Histogram()
     for (let i = 0; i < data.buckets.length; i += 2) {
       const bucket = data.buckets[i]!
@@ -67,7 +69,8 @@ export class Histogram {
 
   /** Counts one time in milliseconds. @throws {RangeError} when it is negative or not finite. */
   record(ms: number): void {
-    if (!(ms >= 0 && ms < Infinity)) throw new RangeError(`ms must be a finite number from 0, got ${ms}`)
+    if (!(ms >= 0 && ms < Infinity))
+      throw new RangeError(`ms must be a finite number from 0, got ${describe(ms)}`)
     this.#counts[bucketOf(ms)]!++
     this.#count++
     this.#sumMs += ms
@@ -77,7 +80,7 @@ export class Histogram {
 
   /** The time that the share `q` of all times does not exceed, `NaN` while nothing is recorded. */
   quantile(q: number): number {
-    if (!(q >= 0 && q <= 1)) throw new RangeError(`q must be a number from 0 to 1, got ${q}`)
+    if (!(q >= 0 && q <= 1)) throw new RangeError(`q must be a number from 0 to 1, got ${describe(q)}`)
     if (this.#count === 0) return NaN
     const rank = Math.ceil(q * this.#count)
     if (rank <= 1) return this.#minMs

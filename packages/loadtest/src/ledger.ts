@@ -18,7 +18,7 @@ export class Ledger {
   bytes = 0
   failed = 0
   readonly #histogram = new Histogram()
-  readonly #statuses = new Float64Array(1000)
+  readonly #statuses = new Float64Array(600)
   readonly #errors: Record<LoadErrorKind, number> = {
     connect: 0,
     timeout: 0,

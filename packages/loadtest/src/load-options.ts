@@ -1,3 +1,4 @@
+import { checkFunction, describe, integer, milliseconds, seconds } from './check.ts'
 import { LoadTestError } from './errors.ts'
 import { requestSource } from './load-request.ts'
 import type { LoadRequest, LoadRequests, RequestSource } from './load-request.ts'
@@ -102,8 +103,8 @@ export function loadSettings(options: LoadTesterOptions): LoadSettings {
   const { check, signal, onProgress, thresholds = {} } = options
   const maxRequests = options.maxRequests ?? defaults.maxRequests
   checkThresholds(thresholds)
-  checkFunction('check', check)
-  checkFunction('onProgress', onProgress)
+  if (check !== undefined) checkFunction('check', check)
+  if (onProgress !== undefined) checkFunction('onProgress', onProgress)
   return {
     targetUrl: target.href,
     host: target.hostname.replace(/^\[|\]$/g, ''),
@@ -125,8 +126,9 @@ export function loadSettings(options: LoadTesterOptions): LoadSettings {
 }
 
 function httpUrl(targetUrl: string | URL): URL {
-  if (!URL.canParse(String(targetUrl)))
-    throw new TypeError(`targetUrl must be a URL, got ${JSON.stringify(targetUrl) ?? 'nothing'}`)
+  if (!URL.canParse(String(targetUrl))) {
+    throw new TypeError(`targetUrl must be a URL, got ${describe(targetUrl)}`)
+  }
   const url = new URL(targetUrl)
   if (url.protocol === 'https:') {
     throw new LoadTestError(
@@ -134,7 +136,8 @@ function httpUrl(targetUrl: string | URL): URL {
       `${url.href} needs TLS, which is not supported: use http:`,
     )
   }
-  if (url.protocol !== 'http:') throw new TypeError(`targetUrl must be an http: URL, got ${url.href}`)
+  if (url.protocol !== 'http:')
+    throw new TypeError(`targetUrl must be an http: URL, got ${describe(url.href)}`)
   if (url.username !== '' || url.password !== '') {
     throw new TypeError(
       'targetUrl must not hold a user or password: send an Authorization header with requests',
@@ -142,30 +145,3 @@ function httpUrl(targetUrl: string | URL): URL {
   }
   return url
 }
-
-function checkFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') {
-    throw new TypeError(`${name} must be a function, got ${typeof value}`)
-  }
-}
-
-function integer(name: string, value: number, min: number): number {
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new RangeError(`${name} must be an integer from ${min}, got ${String(value)}`)
-}
-
-function seconds(name: string, value: number, min: number): number {
-  return inRange(name, value, min, maxTimerMs / 1000)
-}
-
-function milliseconds(name: string, value: number, min: number): number {
-  return inRange(name, value, min, maxTimerMs)
-}
-
-function inRange(name: string, value: number, min: number, max: number): number {
-  if (value >= min && value <= max) return value
-  throw new RangeError(`${name} must be a number from ${min} to ${max}, got ${String(value)}`)
-}
-
-// The longest that setTimeout can wait, rounded to whole days: 24.
-const maxTimerMs = 24 * 86_400_000

@@ -1,3 +1,5 @@
+import { describe } from './check.ts'
+
 /** What one request asks of the target. */
 export interface LoadRequest {
   /** Path and query, percent-encoded, from the root of the target: `/ask?q=rain`. */
@@ -20,6 +22,8 @@ export interface EncodedRequest {
   readonly isHead: boolean
   /** The connection must not be used again. */
   readonly close: boolean
+  /** It may be sent once more when nobody knows whether it arrived: idempotent (RFC 9110 §9.2.2), without body. */
+  readonly isRepeatable: boolean
 }
 
 /** Draws the requests of one run. */
@@ -46,7 +50,7 @@ export function requestSource(requests: LoadRequests, host: string): () => Reque
     }
   }
   if (typeof requests?.[Symbol.iterator] !== 'function') {
-    throw new TypeError(`requests must be an iterable or a function, got ${typeof requests}`)
+    throw new TypeError(`requests must be an iterable or a function, got ${describe(requests)}`)
   }
   return () => {
     const iterator = requests[Symbol.iterator]()
@@ -64,10 +68,10 @@ export function requestSource(requests: LoadRequests, host: string): () => Reque
 export function encodeRequest(request: LoadRequest, host: string): EncodedRequest {
   const { path, method = 'GET', headers, body } = request
   if (!isPath.test(path)) {
-    throw new TypeError(`path must start with / and be percent-encoded, got ${JSON.stringify(path)}`)
+    throw new TypeError(`path must start with / and be percent-encoded, got ${describe(path)}`)
   }
   if (!isToken.test(method) || method === 'CONNECT') {
-    throw new TypeError(`method must be an HTTP method other than CONNECT, got ${JSON.stringify(method)}`)
+    throw new TypeError(`method must be an HTTP method other than CONNECT, got ${describe(method)}`)
   }
   const fields = headers === undefined ? undefined : encodeHeaders(headers)
   let head = `${method} ${path} HTTP/1.1\r\n${fields?.hasHost === true ? '' : `Host: ${host}\r\n`}${fields?.text ?? ''}`
@@ -80,6 +84,7 @@ export function encodeRequest(request: LoadRequest, host: string): EncodedReques
     bytes: bytes === undefined ? start : Buffer.concat([start, bytes]),
     isHead: method === 'HEAD',
     close: fields?.close ?? false,
+    isRepeatable: idempotent.has(method) && bytes === undefined,
   }
 }
 
@@ -105,4 +110,5 @@ function encodeHeaders(headers: Readonly<Record<string, string>>) {
 const isPath = /^\/[!"$-~]*$/
 const isToken = /^[\w!#$%&'*+.^`|~-]+$/
 const isFieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const expectsBody = new Set(['POST', 'PUT', 'PATCH'])

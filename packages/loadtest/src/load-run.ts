@@ -1,3 +1,4 @@
+import { describe } from './check.ts'
 import { Ledger } from './ledger.ts'
 import type { LoadReport } from './load-report.ts'
 import type { EncodedRequest, RequestSource } from './load-request.ts'
@@ -90,7 +91,7 @@ export class LoadRun implements UserContext {
     this.#ledger.response(status)
     if (status >= 400) {
       const kind = status < 500 ? 'status4xx' : 'status5xx'
-      this.#ledger.failure(kind, `${status} for ${describe(request)}`)
+      this.#ledger.failure(kind, `${status} for ${summary(request)}`)
     } else {
       const objection = this.#check(request, response, endedAt - startedAt)
       if (objection !== undefined) this.#ledger.failure('check', objection)
@@ -146,10 +147,10 @@ export class LoadRun implements UserContext {
         responseTimeMs,
       } satisfies LoadResponse)
     } catch (error) {
-      return `${describe(request)}: ${error instanceof Error ? error.message : String(error)}`
+      return `${summary(request)}: ${error instanceof Error ? error.message : String(error)}`
     }
-    if (typeof accepted === 'boolean') return accepted ? undefined : `${describe(request)} was not accepted`
-    this.#crash(new TypeError(`check must return a boolean, got ${typeof accepted}`))
+    if (typeof accepted === 'boolean') return accepted ? undefined : `${summary(request)} was not accepted`
+    this.#crash(new TypeError(`check must return a boolean, got ${describe(accepted)}`))
     return 'no boolean'
   }
 
@@ -235,6 +236,6 @@ export class LoadRun implements UserContext {
   }
 }
 
-function describe({ request }: EncodedRequest): string {
+function summary({ request }: EncodedRequest): string {
   return `${request.method ?? 'GET'} ${request.path}`
 }

@@ -176,7 +176,8 @@ export class ResponseParser {
       isDigit(bytes[from + 10]!) &&
       isDigit(bytes[from + 11]!) &&
       (to - from === 12 || bytes[from + 12] === space)
-    if (!isStatus || status < 100) return this.#fail(`no status line: ${excerpt(bytes, from, to)}`)
+    if (!isStatus || status < 100 || status > 599)
+      return this.#fail(`no status line: ${excerpt(bytes, from, to)}`)
     this.status = status
     this.keepAlive = minor === 1
     this.#state = 'header'

@@ -1,3 +1,4 @@
+import { describe } from './check.ts'
 import type { LoadReport } from './load-report.ts'
 
 /** What a run must reach to pass: times and the error ratio at most this, requests per second at least. */
@@ -30,7 +31,7 @@ export function checkThresholds(thresholds: LoadThresholds): void {
       )
     }
     if (limit !== undefined && !(typeof limit === 'number' && limit >= 0)) {
-      throw new RangeError(`thresholds.${name} must be a number from 0, got ${JSON.stringify(limit)}`)
+      throw new RangeError(`thresholds.${name} must be a number from 0, got ${describe(limit)}`)
     }
   }
 }

@@ -38,6 +38,7 @@ export class VirtualUser {
   #socket: Socket | undefined
   #isConnected = false
   #answers = 0
+  #isHeard = false
   #request: EncodedRequest | undefined
   #startedAt = 0
   #pause: NodeJS.Timeout | undefined
@@ -55,9 +56,7 @@ export class VirtualUser {
     if (request === undefined) return this.#context.stopped()
     this.#request = request
     this.#startedAt = performance.now()
-    this.#socket ??= this.#connect()
-    this.#parser.begin(request.isHead)
-    this.#socket.write(request.bytes)
+    this.#send(request)
   }
 
   /** Ends a pause at once. A request that is in flight goes on. */
@@ -80,6 +79,13 @@ export class VirtualUser {
     this.#pause = undefined
     this.#request = undefined
     this.#disconnect()
+  }
+
+  #send(request: EncodedRequest): void {
+    this.#socket ??= this.#connect()
+    this.#parser.begin(request.isHead)
+    this.#isHeard = false
+    this.#socket.write(request.bytes)
   }
 
   #connect(): Socket {
@@ -114,6 +120,7 @@ export class VirtualUser {
 
   #read(bytes: number): boolean {
     this.#context.received(bytes)
+    this.#isHeard = true
     const request = this.#request
     // Nobody asked: a target that says 408 before it closes an idle connection, for one.
     if (request === undefined) this.#disconnect()
@@ -136,8 +143,14 @@ export class VirtualUser {
   }
 
   #lost(message: string): void {
-    if (this.#request === undefined) this.#disconnect()
-    else this.#fail(this.#isConnected ? 'reset' : 'connect', message)
+    const request = this.#request
+    const isReused = this.#answers > 0
+    if (request === undefined) this.#disconnect()
+    else if (isReused && !this.#isHeard && request.isRepeatable) {
+      // The target closed an idle connection while the request was on its way. RFC 9112 §9.3.1: ask again.
+      this.#disconnect()
+      this.#send(request)
+    } else this.#fail(this.#isConnected ? 'reset' : 'connect', message)
   }
 
   #fail(kind: ConnectionFailure, message: string): void {

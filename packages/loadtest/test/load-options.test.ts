@@ -57,16 +57,18 @@ test('an https target is refused as not supported', () => {
 test.for([
   [{ concurrentUsers: 0 }, 'concurrentUsers must be an integer from 1, got 0'],
   [{ concurrentUsers: 1.5 }, 'concurrentUsers must be an integer from 1, got 1.5'],
-  [{ durationSeconds: 0 }, 'durationSeconds must be a number from 0.001 to 2073600, got 0'],
-  [{ durationSeconds: Infinity }, 'durationSeconds must be a number from 0.001 to 2073600, got Infinity'],
+  [{ durationSeconds: 0 }, 'durationSeconds must be seconds from 0.001 to 2147483, got 0'],
+  [{ durationSeconds: Infinity }, 'durationSeconds must be seconds from 0.001 to 2147483, got Infinity'],
   [
     { durationSeconds: undefined as never },
-    'durationSeconds must be a number from 0.001 to 2073600, got undefined',
+    'durationSeconds must be seconds from 0.001 to 2147483, got undefined',
   ],
-  [{ warmupSeconds: -1 }, 'warmupSeconds must be a number from 0 to 2073600, got -1'],
+  [{ warmupSeconds: -1 }, 'warmupSeconds must be seconds from 0 to 2147483, got -1'],
+  [{ durationSeconds: '0.2' as never }, "durationSeconds must be seconds from 0.001 to 2147483, got '0.2'"],
+  [{ timeoutMs: '9' as never }, "timeoutMs must be milliseconds from 1 to 2147483647, got '9'"],
   [{ maxRequests: 0 }, 'maxRequests must be an integer from 1, got 0'],
-  [{ timeoutMs: 0 }, 'timeoutMs must be a number from 1 to 2073600000, got 0'],
-  [{ thinkTimeMs: NaN }, 'thinkTimeMs must be a number from 0 to 2073600000, got NaN'],
+  [{ timeoutMs: 0 }, 'timeoutMs must be milliseconds from 1 to 2147483647, got 0'],
+  [{ thinkTimeMs: NaN }, 'thinkTimeMs must be milliseconds from 0 to 2147483647, got NaN'],
   [{ maxHeaderBytes: 1 }, 'maxHeaderBytes must be an integer from 1024, got 1'],
   [{ maxCheckedBytes: -1 }, 'maxCheckedBytes must be an integer from 0, got -1'],
   [{ thresholds: { errorRatio: -1 } }, 'thresholds.errorRatio must be a number from 0, got -1'],
@@ -78,8 +80,9 @@ test('an unknown threshold and what should be a function are refused', () => {
   expect(() => new LoadTester({ ...right, thresholds: { p42: 1 } as never })).toThrow(
     /^thresholds.p42 is unknown/,
   )
-  expect(() => new LoadTester({ ...right, check: 1 as never })).toThrow(
-    'check must be a function, got number',
+  expect(() => new LoadTester({ ...right, check: 1 as never })).toThrow('check must be a function, got 1')
+  expect(() => new LoadTester({ ...right, requests: {} as never })).toThrow(
+    'requests must be an iterable or a function, got [object Object]',
   )
   // @ts-expect-error an async check could not be waited for
   expect(new LoadTester({ ...right, check: async () => true })).toBeInstanceOf(LoadTester)

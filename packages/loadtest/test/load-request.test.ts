@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { encodeRequest, requestSource } from '../src/load-request.ts'
 import type { LoadRequest } from '../src/load-request.ts'
 
+const isRepeatable = (request: Partial<LoadRequest>) =>
+  encodeRequest({ path: '/', ...request }, 'here').isRepeatable
 const text = (request: LoadRequest) => encodeRequest(request, 'here:80').bytes.toString('latin1')
 
 test('a path alone is a GET', () => {
@@ -22,6 +24,14 @@ test('a request knows what its response needs to be read', () => {
   expect(encodeRequest({ path: '/', method: 'HEAD' }, 'here').isHead).toBe(true)
   expect(encodeRequest({ path: '/', headers: { connection: 'Close' } }, 'here').close).toBe(true)
   expect(encodeRequest({ path: '/', headers: { connection: 'disclosed' } }, 'here').close).toBe(false)
+})
+
+test('idempotent requests without a body may be sent again', () => {
+  expect([isRepeatable({}), isRepeatable({ method: 'DELETE' })]).toEqual([true, true])
+  expect([isRepeatable({ method: 'POST' }), isRepeatable({ method: 'PUT', body: 'x' })]).toEqual([
+    false,
+    false,
+  ])
 })
 
 test('what would break the request apart is refused', () => {

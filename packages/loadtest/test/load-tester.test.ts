@@ -293,11 +293,11 @@ test('a run rejects with what its caller threw, and leaves nothing open', async 
   await expect(new LoadTester({ ...options, requests: fail }).run()).rejects.toBe(broken)
   await expect(new LoadTester({ ...options, onProgress: fail }).run()).rejects.toBe(broken)
   await expect(new LoadTester({ ...options, requests: () => ({ path: 'x' }) }).run()).rejects.toThrow(
-    'path must start with / and be percent-encoded, got "x"',
+    "path must start with / and be percent-encoded, got 'x'",
   )
   const check = (() => Promise.resolve(true)) as unknown as () => boolean
   await expect(new LoadTester({ ...options, check }).run()).rejects.toThrow(
-    new TypeError('check must return a boolean, got object'),
+    new TypeError('check must return a boolean, got [object Promise]'),
   )
   expect(await target.openConnections()).toBe(0)
 })

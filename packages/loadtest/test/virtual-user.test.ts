@@ -102,11 +102,11 @@ test('a connection that ends within a response is a reset', async () => {
 
 test('what is not HTTP is malformed and costs the connection', async () => {
   await using server = await rawServer((socket, nth) => {
-    socket.write(nth === 1 ? 'SSH-2.0-OpenSSH_9.2\r\n' : nth === 2 ? `${ok}junk` : ok)
+    socket.write(nth === 1 ? 'SSH-2.0-OpenSSH_9.2\r\n' : nth === 2 ? `${ok}junk` : nth === 3 ? status999 : ok)
   })
   const report = await once(server, { maxRequests: 5 })
-  expect(report).toMatchObject({ requests: 5, succeeded: 3, connectionsOpened: 3 })
-  expect(report.errors.malformed).toBe(2)
+  expect(report).toMatchObject({ requests: 5, succeeded: 2, statuses: { 200: 2 }, connectionsOpened: 4 })
+  expect(report.errors).toMatchObject({ malformed: 3, status5xx: 0 })
   expect(report.errorMessages.malformed).toBe('no status line: "SSH-2.0-OpenSSH_9.2"')
 })
 
@@ -120,6 +120,32 @@ test('a connection that may not be kept is replaced', async () => {
     expect(report, response).toMatchObject({ succeeded: 3, errorRatio: 0, connectionsOpened: 3 })
     expect(server.accepted).toBe(3)
   }
+})
+
+test('a request that met a connection closed without notice is sent again on a new one', async () => {
+  await using server = await rawServer((socket) => socket.end(ok))
+  const report = await once(server, { maxRequests: 3 })
+  expect(report).toMatchObject({ requests: 3, succeeded: 3, errorRatio: 0, connectionsOpened: 3 })
+})
+
+test('it is sent again once only, and not when an answer had begun', async () => {
+  await using server = await rawServer((socket, nth) => {
+    if (nth === 2 || nth === 3) socket.end()
+    else if (nth === 5) socket.end('HTTP/1.1 200')
+    else socket.write(ok)
+  })
+  const report = await once(server, { maxRequests: 4 })
+  expect(report).toMatchObject({ requests: 4, succeeded: 2, connectionsOpened: 3 })
+  expect(report.errors.reset).toBe(2)
+  expect(server.requests).toHaveLength(5)
+})
+
+test('what may not be repeated is a reset when its connection was closed without notice', async () => {
+  await using server = await rawServer((socket) => socket.end(ok))
+  const requests = [{ path: '/', method: 'POST', body: 'once' }]
+  const report = await once(server, { maxRequests: 4, requests })
+  expect(report).toMatchObject({ requests: 4, succeeded: 2, connectionsOpened: 2 })
+  expect(report.errors.reset).toBe(2)
 })
 
 test('a user that asks for a connection each time gets it', async () => {
@@ -198,6 +224,8 @@ test('a gigabyte of body is counted and not kept', async () => {
   expect(report.bytes).toBeGreaterThan(size)
   expect(peak - before).toBeLessThan(100 * 2 ** 20)
 })
+
+const status999 = 'HTTP/1.1 999 Denied\r\nContent-Length: 0\r\n\r\n'
 
 /** One user and, unless told otherwise, one request. */
 function once(server: RawServer, options: Partial<ConstructorParameters<typeof LoadTester>[0]>) {
