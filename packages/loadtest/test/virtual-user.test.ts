@@ -91,8 +91,10 @@ test('a connection that ends within a response is a reset', async () => {
     else if (nth === 4) socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n')
     else if (nth === 5) {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell', () => socket.resetAndDestroy())
-    } else if (nth === 6) socket.write('HTTP/1.1 200 OK\r\n\r\nhell', () => socket.resetAndDestroy())
-    else socket.write(ok)
+    } else if (nth === 6) {
+      // Node 22 sends a FIN instead when the bytes before it have not left yet.
+      socket.write('HTTP/1.1 200 OK\r\n\r\nhell', () => setTimeout(() => socket.resetAndDestroy(), 50))
+    } else socket.write(ok)
   })
   const report = await once(server, { maxRequests: 10 })
   expect(report).toMatchObject({ requests: 10, succeeded: 4, connectionsOpened: 7, statuses: { 200: 4 } })
