@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { checkFunction, checkMs, checkName } from './check.ts'
+import type { HealthCheckResult, HealthReport } from './report.ts'
 import { healthChannel, type HealthMessage } from './telemetry.ts'
 
 /**
@@ -19,22 +20,6 @@ export interface HealthCheckOptions {
 }
 
 const defaults = { timeoutMs: 5_000, critical: true, cacheMs: 0 } as const
-
-export interface HealthReport {
-  /** Whether every critical check passed. */
-  readonly isHealthy: boolean
-  readonly checks: readonly HealthCheckResult[]
-  /** `name: error` of every check that failed, critical or not. */
-  readonly failures: readonly string[]
-}
-
-export interface HealthCheckResult {
-  readonly name: string
-  readonly ok: boolean
-  readonly ms: number
-  readonly critical: boolean
-  readonly error?: string
-}
 
 /** The health monitor of this process, for whoever has none of their own. */
 export function getHealthMonitor(): HealthMonitor {

@@ -5,8 +5,6 @@ export {
   HealthMonitor,
   type HealthCheck,
   type HealthCheckOptions,
-  type HealthCheckResult,
-  type HealthReport,
 } from './health-monitor.ts'
 export type { Labels, LabelValue } from './labels.ts'
 export { MemoryMonitor, type MemoryMetrics, type MemorySamplingOptions } from './memory-monitor.ts'
@@ -20,3 +18,4 @@ export {
 } from './metrics-collector.ts'
 export type { ExpositionFormat, SeriesSnapshot } from './series.ts'
 export type { HealthMessage } from './telemetry.ts'
+export type { HealthCheckResult, HealthReport } from './report.ts'

@@ -1,3 +1,21 @@
+/** How all checks came out. */
+export interface HealthReport {
+  /** Whether every critical check passed. */
+  readonly isHealthy: boolean
+  readonly checks: readonly HealthCheckResult[]
+  /** `name: error` of every check that failed, critical or not. */
+  readonly failures: readonly string[]
+}
+
+/** How one check came out. */
+export interface HealthCheckResult {
+  readonly name: string
+  readonly ok: boolean
+  readonly ms: number
+  readonly critical: boolean
+  readonly error?: string
+}
+
 /** Somebody who had not finished when a close reached its deadline. */
 export interface Holder {
   readonly heldMs: number

@@ -1,4 +1,5 @@
-import type { HealthMonitor, HealthReport } from './health-monitor.ts'
+import type { HealthMonitor } from './health-monitor.ts'
+import type { HealthReport } from './report.ts'
 import { readInstruments, type InstrumentSnapshot } from './instruments.ts'
 import { MemoryMonitor, type MemoryMetrics } from './memory-monitor.ts'
 import type { MetricsCollector, MetricSnapshot } from './metrics-collector.ts'

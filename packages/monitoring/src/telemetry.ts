@@ -1,5 +1,5 @@
 import { channel, type Channel } from 'node:diagnostics_channel'
-import type { HealthReport } from './health-monitor.ts'
+import type { HealthReport } from './report.ts'
 
 /** All checks were made. */
 export type HealthMessage = HealthReport
