@@ -7,6 +7,7 @@ import { startMonitoringServer } from '@code/monitoring/server'
 import { ObjectPool } from '@code/pool'
 import { ExpertClient, type Sources } from './expert-client.ts'
 import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
+import { Problem } from './problem.ts'
 import type { Question } from './question.ts'
 import { regionPath, type Region } from './region.ts'
 import { cachedAnswers, cachedForMs, questionLimitMs, type Service, type ServiceOptions } from './service.ts'
@@ -36,10 +37,17 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
       return (await atlas.get(regionPath(country, region), { signal })).json<Region>()
     },
   }
-  // One limit for the whole question, whatever it waits for.
-  const compute = (question: Question): Promise<Buffer> => {
-    const signal = AbortSignal.timeout(questionLimitMs)
-    return clients.use((client) => client.ask(question, sources, signal), { signal })
+  // One limit for the whole question, whatever it waits for. Not AbortSignal.timeout: it fires, and makes an
+  // error, for questions answered long ago too.
+  const compute = async (question: Question): Promise<Buffer> => {
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(tookTooLong()), questionLimitMs)
+    try {
+      const { signal } = limit
+      return await clients.use((client) => client.ask(question, sources, signal), { signal })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   const metrics = getMetricsCollector()
@@ -75,4 +83,8 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
       await connections.close({ deadlineMs: 1000 })
     },
   }
+}
+
+function tookTooLong(): Problem {
+  return new Problem(503, 'Try again soon', `the answer took longer than ${questionLimitMs} ms`)
 }
