@@ -1,0 +1,72 @@
+import { Server } from 'node:net'
+import { describe, type ShutdownPhase } from './options.ts'
+import { ServerDrain } from './server-drain.ts'
+
+/** What `add` and `managed` take: whatever has a verb for its end. */
+export type Closable =
+  | { close(): unknown }
+  | { close(options: { readonly deadlineMs: number }): unknown }
+  | AsyncDisposable
+  | Disposable
+  | { cleanup(): unknown }
+
+/** How one resource is closed. */
+export interface Closing {
+  readonly phase: ShutdownPhase
+  /** Begins the closing; `deadlineMs` is for resources that can end by themselves in time. */
+  close(deadlineMs: number): unknown
+  /** The shutdown has begun, this closing not yet. */
+  announce?(): void
+  /** It will not be closed by us. */
+  release?(): void
+}
+
+export type VerbName = 'close' | 'cleanup' | typeof Symbol.dispose | typeof Symbol.asyncDispose
+
+/** The verbs for an end. */
+export const verbs: readonly VerbName[] = ['close', 'cleanup', Symbol.dispose, Symbol.asyncDispose]
+
+type Verb = (options?: { readonly deadlineMs: number }) => unknown
+
+/**
+ * Finds out how something is closed: a server of Node.js is drained, a function called; else the first that
+ * exists of a `close` that takes `{ deadlineMs }`, `Symbol.asyncDispose`, `close()`, `Symbol.dispose`, `cleanup()`.
+ *
+ * @throws {TypeError} when there is no way
+ */
+export function closingOf(resource: unknown): Closing {
+  if (resource instanceof Server) return new ServerDrain(resource)
+  const verb = verbOf(resource)
+  if (verb === undefined) {
+    throw new TypeError(
+      `a resource must be a function, a server, or have close(), Symbol.asyncDispose, Symbol.dispose or cleanup(); got ${describe(resource)}`,
+    )
+  }
+  const takes = takesDeadline(verb)
+  return {
+    phase: 'resources',
+    close: (deadlineMs) => Reflect.apply(verb, resource, takes ? [{ deadlineMs }] : []),
+  }
+}
+
+function verbOf(resource: unknown): Verb | undefined {
+  if (typeof resource === 'function') return resource as Verb
+  if (typeof resource !== 'object' || resource === null) return undefined
+  const candidate = resource as Partial<Record<VerbName, Verb>>
+  if (isVerb(candidate.close) && takesDeadline(candidate.close)) return candidate.close
+  return [candidate[Symbol.asyncDispose], candidate.close, candidate[Symbol.dispose], candidate.cleanup].find(
+    isVerb,
+  )
+}
+
+function isVerb(value: unknown): value is Verb {
+  return typeof value === 'function'
+}
+
+/**
+ * Only its source tells whether a function wants `{ deadlineMs }`. To hand it over unasked would be wrong: an
+ * object is `force` to the `close` of a BullMQ worker or a MongoDB client, and an error to Fastify's and undici's.
+ */
+function takesDeadline(verb: Verb): boolean {
+  return String(verb).includes('deadlineMs')
+}

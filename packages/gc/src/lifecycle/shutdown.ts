@@ -1,0 +1,125 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { GcError } from '../errors.ts'
+import { shutdownChannel, type ShutdownMessage } from '../telemetry.ts'
+import type { ClosingOrder } from './closing-order.ts'
+import type { Deadline } from './deadline.ts'
+import type { Holder, ShutdownReport, ShutdownStep } from './report.ts'
+
+export interface ShutdownPlan {
+  readonly order: ClosingOrder
+  readonly deadline: Deadline
+  readonly stepDeadlineMs: number
+  readonly preStopDelayMs: number
+  readonly onReadinessOff: (() => unknown) | undefined
+}
+
+/**
+ * Closes everything, one step after another. A step that fails or hangs is noted and passed over. What is left
+ * when the whole deadline comes is begun nevertheless, all at once, and given one turn of the event loop.
+ */
+export async function shutDown(plan: ShutdownPlan): Promise<ShutdownReport> {
+  const { order, deadline, stepDeadlineMs, preStopDelayMs, onReadinessOff } = plan
+  const startedAt = performance.now()
+  const steps: Promise<Ended>[] = []
+  const step = (name: string, limitMs: number, work: (deadlineMs: number) => unknown): Promise<Ended> => {
+    const ended = runStep(name, Math.min(limitMs, deadline.leftMs), deadline, work)
+    steps.push(ended)
+    return ended
+  }
+
+  order.announce()
+  if (onReadinessOff !== undefined) await step('readiness off', stepDeadlineMs, onReadinessOff)
+  if (preStopDelayMs > 0) await step('pre-stop delay', Infinity, () => pause(preStopDelayMs, deadline))
+  for (let next = order.takeNext(); next.length > 0; next = order.takeNext()) {
+    const begun = next.map(({ name, deadlineMs = stepDeadlineMs, closing }) =>
+      step(name, deadlineMs, (ms) => closing.close(ms)),
+    )
+    if (deadline.leftMs > 0) await Promise.all(begun)
+  }
+  order.seal()
+
+  const ended = await Promise.all(steps)
+  return Object.freeze({
+    closed: ended.every(({ step }) => step.ok),
+    ms: performance.now() - startedAt,
+    steps: Object.freeze(ended.map(({ step }) => step)),
+    holders: Object.freeze(ended.flatMap(({ holders }) => holders)),
+  })
+}
+
+interface Ended {
+  readonly step: ShutdownStep
+  readonly holders: readonly Holder[]
+}
+
+async function runStep(
+  name: string,
+  limitMs: number,
+  deadline: Deadline,
+  work: (deadlineMs: number) => unknown,
+): Promise<Ended> {
+  const startedAt = performance.now()
+  const outcome = await outcomeOf(work, limitMs, deadline)
+  const ms = performance.now() - startedAt
+  const { holders, ...result } = judge(name, ms, outcome)
+  if (shutdownChannel.hasSubscribers) {
+    shutdownChannel.publish({ step: name, ms, ok: result.ok } satisfies ShutdownMessage)
+  }
+  return { step: Object.freeze({ name, ms, ...result }), holders }
+}
+
+/** What work came to, or undefined when it is late. What it settles to later is dropped, also a rejection. */
+async function outcomeOf(
+  work: (deadlineMs: number) => unknown,
+  limitMs: number,
+  deadline: Deadline,
+): Promise<Outcome | undefined> {
+  // Told less than it has, so that its own report of what is held is in time.
+  const told = Math.max(1, Math.floor(limitMs * 0.9))
+  const outcome = (async () => ({ value: await work(told) }))().catch((error: unknown) => ({ error }))
+  if (limitMs === 0) return Promise.race([outcome, turn(undefined)])
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(late.resolve, limitMs)
+  try {
+    return await Promise.race([outcome, late.promise, deadline.passed])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+function judge(
+  name: string,
+  ms: number,
+  outcome: Outcome | undefined,
+): Pick<ShutdownStep, 'ok' | 'error' | 'timedOut'> & { readonly holders: readonly Holder[] } {
+  if (outcome === undefined) {
+    const error = new GcError('GC_DEADLINE', `${name} did not end within ${Math.round(ms)} ms`)
+    return { ok: false, error, timedOut: true, holders: [Object.freeze({ heldMs: ms, label: name })] }
+  }
+  if ('error' in outcome) return { ok: false, error: outcome.error, holders: [] }
+  const { closed, holders: given } = (outcome.value ?? {}) as Partial<ShutdownReport>
+  if (closed !== false) return { ok: true, holders: [] }
+  const holders = Array.isArray(given) ? (given as readonly Holder[]) : []
+  const labels = holders.map(({ label }) => label).filter((label) => label !== undefined)
+  const held = labels.length > 0 ? labels.slice(0, 5).join(', ') : `${holders.length} holders`
+  return {
+    ok: false,
+    error: new GcError(
+      'GC_DEADLINE',
+      `${name} ended after ${Math.round(ms)} ms with something held: ${held}`,
+    ),
+    timedOut: true,
+    holders: holders.map((holder) =>
+      Object.freeze({ ...holder, label: holder.label === undefined ? name : `${name}: ${holder.label}` }),
+    ),
+  }
+}
+
+async function pause(ms: number, deadline: Deadline): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const timer = setTimeout(over.resolve, ms)
+  await Promise.race([over.promise, deadline.passed])
+  clearTimeout(timer)
+}
