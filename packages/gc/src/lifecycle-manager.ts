@@ -13,6 +13,7 @@ import {
   checkShutdownOptions,
   type AddOptions,
   type AddWithCloseOptions,
+  type CheckedLifecycleOptions,
   type LifecycleOptions,
   type ShutdownOptions,
   type SignalOptions,
@@ -27,7 +28,7 @@ import { handleSignals } from './lifecycle/signals.ts'
  */
 export class LifecycleManager implements AsyncDisposable {
   readonly name: string
-  readonly #options: ReturnType<typeof checkLifecycleOptions>
+  readonly #options: CheckedLifecycleOptions
   readonly #order = new ClosingOrder()
   readonly #deadline = new Deadline()
   readonly #leaks = new LeakLog()

@@ -131,7 +131,7 @@ function phaseOf({ phase, closing }: Member): ShutdownPhase {
 }
 
 function defaultName(resource: unknown): string {
-  const { name, constructor } = resource as { name?: unknown; constructor?: { name?: string } }
+  const { name, constructor } = Object(resource) as { name?: unknown; constructor?: { name?: string } }
   if (typeof name === 'string' && name !== '') return name
   const className = typeof resource === 'object' ? constructor?.name : undefined
   return className === undefined || /^(Object|Promise|)$/.test(className) ? 'resource' : className

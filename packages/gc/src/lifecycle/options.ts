@@ -71,7 +71,13 @@ export const defaults = {
   exit: true,
 } as const
 
-export function checkLifecycleOptions(options: LifecycleOptions): Required<Omit<LifecycleOptions, 'name'>> {
+export interface CheckedLifecycleOptions {
+  readonly stepDeadlineMs: number
+  readonly sitesEvery: number
+  readonly onReadinessOff: LifecycleOptions['onReadinessOff']
+}
+
+export function checkLifecycleOptions(options: LifecycleOptions): CheckedLifecycleOptions {
   const {
     stepDeadlineMs = defaults.stepDeadlineMs,
     sitesEvery = defaults.sitesEvery,
@@ -85,7 +91,8 @@ export function checkLifecycleOptions(options: LifecycleOptions): Required<Omit<
   return { stepDeadlineMs, sitesEvery, onReadinessOff }
 }
 
-export function checkAddOptions({ name, phase, after, deadlineMs }: AddOptions): void {
+export function checkAddOptions(options: AddOptions & { readonly close?: unknown }): void {
+  const { name, phase, after, deadlineMs, close } = options
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
     throw new TypeError(`name must be a string that is not empty, got ${describe(name)}`)
   }
@@ -96,6 +103,7 @@ export function checkAddOptions({ name, phase, after, deadlineMs }: AddOptions):
     throw new TypeError(`after must be an array of resources or names, got ${describe(after)}`)
   }
   if (deadlineMs !== undefined) checkMs('deadlineMs', deadlineMs)
+  checkFunction('close', close)
 }
 
 export function checkShutdownOptions(options: ShutdownOptions): {

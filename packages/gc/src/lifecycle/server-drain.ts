@@ -15,10 +15,9 @@ import type { Holder } from './report.ts'
 export class ServerDrain implements Closing {
   readonly phase = 'servers'
   readonly #server: Server & Partial<Pick<HttpServer, 'closeIdleConnections' | 'closeAllConnections'>>
-  readonly #listeners: ReadonlyMap<string, (...args: never[]) => void>
+  readonly #isHttp1: boolean
+  readonly #connected: 'connection' | 'secureConnection'
   readonly #connections = new Map<Socket, number>()
-  /** HTTP/1: connections without a request so far. */
-  readonly #silent = new Set<Socket>()
   /** HTTP/1: requests in flight. */
   readonly #responses = new Map<ServerResponse, number>()
   readonly #http2Sessions = new Set<Http2Session>()
@@ -27,16 +26,12 @@ export class ServerDrain implements Closing {
   constructor(server: Server) {
     this.#server = server
     const isHttp2 = 'updateSettings' in server
-    const isHttp1 = !isHttp2 && 'closeIdleConnections' in server
-    const connected = server instanceof TlsServer ? 'secureConnection' : 'connection'
-    this.#listeners = new Map<string, (...args: never[]) => void>([
-      [connected, (socket: Socket) => this.#followConnection(socket, isHttp1)],
-      // A listen() that was looking up its host when we closed would go on listening.
-      ['listening', () => this.#state === 'closed' && server.close()],
-      ...(isHttp1 ? [['request', this.#followRequest] as const] : []),
-      ...(isHttp2 ? [['session', this.#followSession] as const] : []),
-    ])
-    for (const [event, listener] of this.#listeners) server.prependListener(event, listener)
+    this.#isHttp1 = !isHttp2 && 'closeIdleConnections' in server
+    this.#connected = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    server.prependListener(this.#connected, this.#followConnection)
+    server.prependListener('listening', this.#stayClosed)
+    if (this.#isHttp1) server.prependListener('request', this.#followRequest)
+    if (isHttp2) server.prependListener('session', this.#followSession)
   }
 
   /** From now on every response asks its client to come back over a new connection, and so elsewhere. */
@@ -53,9 +48,9 @@ export class ServerDrain implements Closing {
     // It answers with an error when it was not listening, which is as good.
     this.#server.close(() => inTime.resolve(true))
     for (const session of this.#http2Sessions) session.close()
-    // What has arrived already is read in this turn, and its connection is then no longer silent.
+    // What has arrived already is read in this turn; who says nothing after it never asked for anything.
     await turn()
-    for (const socket of this.#silent) socket.destroy()
+    if (this.#isHttp1) this.#cutSilent()
     const closed = await inTime.promise
     clearTimeout(timer)
     const holders = closed ? [] : this.#holders()
@@ -65,20 +60,23 @@ export class ServerDrain implements Closing {
   }
 
   release(): void {
-    for (const [event, listener] of this.#listeners) this.#server.off(event, listener)
+    this.#server.off(this.#connected, this.#followConnection)
+    this.#server.off('listening', this.#stayClosed)
+    this.#server.off('request', this.#followRequest)
+    this.#server.off('session', this.#followSession)
   }
 
-  #followConnection(socket: Socket, isHttp1: boolean): void {
+  /** A `listen()` that was looking up its host when we closed would go on listening. */
+  readonly #stayClosed = (): void => {
+    if (this.#state === 'closed') this.#server.close()
+  }
+
+  readonly #followConnection = (socket: Socket): void => {
     this.#connections.set(socket, performance.now())
-    if (isHttp1) this.#silent.add(socket)
-    socket.once('close', () => {
-      this.#connections.delete(socket)
-      this.#silent.delete(socket)
-    })
+    socket.once('close', () => this.#connections.delete(socket))
   }
 
-  readonly #followRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#silent.delete(request.socket)
+  readonly #followRequest = (_: IncomingMessage, response: ServerResponse): void => {
     this.#responses.set(response, performance.now())
     if (this.#state !== 'open') askToLeave(response)
     response.once('close', () => {
@@ -91,6 +89,10 @@ export class ServerDrain implements Closing {
   readonly #followSession = (session: Http2Session): void => {
     this.#http2Sessions.add(session)
     session.once('close', () => this.#http2Sessions.delete(session))
+  }
+
+  #cutSilent(): void {
+    for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy()
   }
 
   /** Requests, and connections that have none: a WebSocket, a client of a TCP server. */

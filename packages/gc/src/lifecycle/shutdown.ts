@@ -77,9 +77,9 @@ async function outcomeOf(
   // Told less than it has, so that its own report of what is held is in time.
   const told = Math.max(1, Math.floor(limitMs * 0.9))
   const outcome = (async () => ({ value: await work(told) }))().catch((error: unknown) => ({ error }))
-  if (limitMs === 0) return Promise.race([outcome, turn(undefined)])
+  if (limitMs === 0) return Promise.race([outcome, turn<undefined>()])
   const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(late.resolve, limitMs)
+  const timer = setTimeout(late.resolve, limitMs, undefined)
   try {
     return await Promise.race([outcome, late.promise, deadline.passed])
   } finally {

@@ -1,0 +1,194 @@
+import { once } from 'node:events'
+import { Agent, createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { createServer as createTlsServer, request as requestTls } from 'node:https'
+import {
+  connect,
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+} from 'node:net'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { LifecycleManager } from '../../src/index.ts'
+
+test('requests in flight finish, and their connections, the idle and the silent ones are closed', async () => {
+  const slow = Promise.withResolvers<void>()
+  const { server, port, lifecycle } = await serve((request, response) => {
+    const { url } = request
+    if (url === '/slow') void slow.promise.then(() => response.end(url))
+    else response.end(url)
+  })
+  const agent = new Agent({ keepAlive: true })
+  const idle = await ask(port, '/quick', agent)
+  expect(idle.headers.connection).toBe('keep-alive')
+  await text(idle)
+  const silent = connect(port)
+  await once(silent, 'connect')
+  const arrived = once(server, 'request')
+  const inFlight = ask(port, '/slow')
+  await arrived
+  const closing = lifecycle.close()
+  await once(silent, 'close')
+  await expect(ask(port, '/new')).rejects.toThrow('ECONNREFUSED')
+  slow.resolve()
+  const response = await inFlight
+  expect([response.headers.connection, await text(response)]).toEqual(['close', '/slow'])
+  const { closed, ms } = await closing
+  expect(closed).toBe(true)
+  expect(ms).toBeLessThan(4000)
+  agent.destroy()
+})
+
+test('a connection that was promised to be kept alive is closed as soon as its response is out', async () => {
+  const { server, port, lifecycle } = await serve((_, response) => {
+    response.writeHead(200, { 'content-length': 4 })
+    response.write('ab')
+    server.once('finish it', () => response.end('cd'))
+  })
+  const agent = new Agent({ keepAlive: true })
+  const response = await ask(port, '/', agent)
+  const closing = lifecycle.close()
+  server.emit('finish it')
+  expect([response.headers.connection, await text(response)]).toEqual(['keep-alive', 'abcd'])
+  const { closed, ms } = await closing
+  expect(closed).toBe(true)
+  expect(ms).toBeLessThan(4000)
+  agent.destroy()
+})
+
+test('during the pre-stop delay responses ask their clients to leave', async () => {
+  const { port, lifecycle } = await serve((_, response) => void response.end(String(lifecycle.ready)))
+  const closing = lifecycle.close({ preStopDelayMs: 2000 })
+  const response = await ask(port, '/health')
+  expect([response.headers.connection, await text(response)]).toEqual(['close', 'false'])
+  void lifecycle.close({ deadlineMs: 1 })
+  await closing
+})
+
+test('a request that hangs is cut off at the deadline and named without its query', async () => {
+  const { server, port, lifecycle } = await serve(() => {}, 100)
+  const arrived = once(server, 'request')
+  const cut = expect(ask(port, '/slow?token=secret')).rejects.toThrow('socket hang up')
+  await arrived
+  const { closed, holders, steps } = await lifecycle.close()
+  await cut
+  expect(closed).toBe(false)
+  expect(holders).toEqual([{ heldMs: expect.any(Number), label: 'Server: GET /slow' }])
+  expect(steps).toMatchObject([{ name: 'Server', ok: false, timedOut: true }])
+})
+
+test('an upgraded connection is cut off at the deadline and named', async () => {
+  const { server, port, lifecycle } = await serve(() => {}, 100)
+  server.on('upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
+  const client = connect(port)
+  client.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n')
+  await once(client, 'data')
+  const { holders } = await lifecycle.close()
+  expect(holders).toMatchObject([
+    { label: `Server: connection from ${client.localAddress}:${client.localPort}` },
+  ])
+  if (!client.closed) await once(client, 'close')
+})
+
+test('a TCP server lets its connections end, and cuts off the others at the deadline', async () => {
+  const server = createTcpServer(
+    { allowHalfOpen: false },
+    (socket) => void socket.on('error', () => {}).resume(),
+  )
+  const lifecycle = new LifecycleManager({ stepDeadlineMs: 100 })
+  lifecycle.add(server)
+  const port = await listen(server)
+  const clients = [connect(port), connect(port)]
+  await Promise.all(clients.map((client) => once(client, 'connect')))
+  await expect.poll(() => new Promise((resolve) => server.getConnections((_, n) => resolve(n)))).toBe(2)
+  const closing = lifecycle.close()
+  clients[0]!.end()
+  expect((await closing).holders).toHaveLength(1)
+  if (!clients[1]!.closed) await once(clients[1]!, 'close')
+})
+
+test('an HTTPS server lets requests in flight finish', async () => {
+  const key = { psk: Buffer.from('00112233', 'hex'), identity: 'tester' }
+  const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
+  const slow = Promise.withResolvers<void>()
+  const server = createTlsServer({ ...tls, pskCallback: () => key.psk }, (_, response) => {
+    void slow.promise.then(() => response.end('done'))
+  })
+  const lifecycle = new LifecycleManager()
+  lifecycle.add(server)
+  const port = await listen(server)
+  const options = { ...tls, port, pskCallback: () => key, checkServerIdentity: () => undefined }
+  const client = requestTls(options)
+  const arrived = once(server, 'request')
+  client.end()
+  const answered = once(client, 'response')
+  await arrived
+  const closing = lifecycle.close()
+  slow.resolve()
+  const [response] = (await answered) as [IncomingMessage]
+  expect([response.headers.connection, await text(response)]).toEqual(['close', 'done'])
+  expect(await closing).toMatchObject({ closed: true })
+})
+
+test('sessions of an HTTP/2 server end once their streams have', async () => {
+  const slow = Promise.withResolvers<void>()
+  const server = createHttp2Server((_, response) => {
+    void slow.promise.then(() => response.end('done'))
+  })
+  const lifecycle = new LifecycleManager()
+  lifecycle.add(server)
+  const client = connectHttp2(`http://localhost:${await listen(server)}`)
+  const arrived = once(server, 'request')
+  const stream = client.request({ ':path': '/' })
+  const answer = text(stream)
+  await arrived
+  const closing = lifecycle.close()
+  slow.resolve()
+  expect(await answer).toBe('done')
+  expect(await closing).toMatchObject({ closed: true })
+})
+
+test('a server that does not listen yet will not', async () => {
+  const server = createServer()
+  const lifecycle = new LifecycleManager()
+  lifecycle.add(server)
+  server.listen(0, 'localhost')
+  expect(await lifecycle.close()).toMatchObject({ closed: true })
+  server.listen(0)
+  await once(server, 'listening')
+  await expect.poll(() => server.listening).toBe(false)
+})
+
+test('a removed server is followed no more', () => {
+  const server = createServer()
+  const names = ['connection', 'listening', 'request']
+  const count = (): number[] => names.map((name) => server.listenerCount(name))
+  const before = count()
+  const lifecycle = new LifecycleManager()
+  lifecycle.add(server)
+  expect(count()).not.toEqual(before)
+  expect(lifecycle.remove(server)).toBe(true)
+  expect(count()).toEqual(before)
+})
+
+async function serve(
+  listener: RequestListener,
+  stepDeadlineMs = 5000,
+): Promise<{ server: Server; port: number; lifecycle: LifecycleManager }> {
+  const server = createServer(listener)
+  const lifecycle = new LifecycleManager({ stepDeadlineMs })
+  lifecycle.add(server)
+  return { server, port: await listen(server), lifecycle }
+}
+
+async function listen(server: TcpServer): Promise<number> {
+  server.listen(0, 'localhost')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function ask(port: number, path: string, agent?: Agent): Promise<IncomingMessage> {
+  const [response] = await once(get({ port, path, agent }), 'response')
+  return response as IncomingMessage
+}
