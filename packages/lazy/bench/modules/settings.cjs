@@ -1,0 +1,2 @@
+exports.value = 1
+exports.other = 2

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LazyImporter, lazy } from '@code/lazy'
+import { benchmark } from '@code/testkit'
+import importLazy from 'import-lazy'
+
+// What seven packages cost a process that uses one of them, or all; and what a proxy costs afterwards.
+
+const suite = benchmark({ name: 'lazy', folder: new URL('./', import.meta.url) })
+
+const program = (name: string): URL => new URL(`start/${name}.mjs`, import.meta.url)
+const cache = mkdtempSync(join(tmpdir(), 'code-lazy-'))
+const start = await suite.processes({
+  title: 'start with seven packages',
+  samples: 7,
+  arms: {
+    'empty process': { file: program('empty') },
+    'eager import': { file: program('eager') },
+    'eager import, compile cache': {
+      file: program('eager'),
+      env: { NODE_COMPILE_CACHE: join(cache, 'eager') },
+    },
+    'eager require': { file: program('eager-require') },
+    'import-lazy, one used': { file: program('import-lazy') },
+    'ours, one used': { file: program('lazy'), args: ['one'] },
+    'ours, one used, compile cache': { file: program('lazy'), args: ['one', join(cache, 'ours')] },
+    'ours, all used': { file: program('lazy'), args: ['all'] },
+  },
+})
+rmSync(cache, { recursive: true, force: true })
+const oneUsed = { in: start, arm: 'ours, one used', than: 'eager import' } as const
+suite.atLeast({ ...oneUsed, metric: 'readyMs', timesBetterThan: 10, claim: '90 % less' })
+suite.atLeast({ ...oneUsed, metric: 'rssBytes', timesBetterThan: 2.5, claim: '60 % less' })
+
+interface Settings {
+  readonly value: number
+}
+const require = createRequire(import.meta.url)
+const importer = new LazyImporter(import.meta)
+const direct = require('./modules/settings.cjs') as Settings
+const commonJs = importer.importModule<Settings>('./modules/settings.cjs')
+const esModule = importer.importModule<Settings>('./modules/settings.mjs')
+const handle = importer.resolved(commonJs)
+const rival = importLazy(require)('./modules/settings.cjs') as Settings
+const rivalEsModule = importLazy(require)('./modules/settings.mjs') as Settings
+const value = lazy(() => direct)
+
+const read = await suite.compare({
+  title: 'one property read of a loaded module',
+  check: true,
+  bytes: false,
+  arms: {
+    'the module': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += direct.value
+        return sum
+      },
+    },
+    'ours, resolved()': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += handle.value
+        return sum
+      },
+    },
+    'ours, lazy()': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += value().value
+        return sum
+      },
+    },
+    'ours, proxy': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += commonJs.value
+        return sum
+      },
+    },
+    'ours, proxy of an ES module': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += esModule.value
+        return sum
+      },
+    },
+    'import-lazy': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += rival.value
+        return sum
+      },
+    },
+    'import-lazy, ES module': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += rivalEsModule.value
+        return sum
+      },
+    },
+  },
+})
+suite.atMost({ in: read, metric: 'nsPerOp', arm: 'ours, proxy', value: 20 })
+suite.atMost({ in: read, metric: 'nsPerOp', arm: 'ours, resolved()', value: 2 })
+
+await suite.finish()

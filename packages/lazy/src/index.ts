@@ -1,0 +1,7 @@
+export { LazyError, type LazyErrorCode } from './errors.ts'
+export { lazy } from './lazy.ts'
+export { LazyImporter, type ImportOptions, type LazyImporterOptions } from './lazy-importer.ts'
+export { lazyModule, type LazyModule } from './lazy-module.ts'
+export type { ModuleLoad } from './module-loader.ts'
+export type { ModuleKind } from './module-proxy.ts'
+export type { LoadMessage } from './telemetry.ts'
