@@ -26,10 +26,4 @@ export type {
   ShutdownPhase,
   SignalOptions,
 } from './lifecycle/options.ts'
-export type {
-  Holder,
-  LeakNotice,
-  LifecycleStats,
-  ShutdownReport,
-  ShutdownStep,
-} from './lifecycle/report.ts'
+export type { Holder, LeakNotice, LifecycleStats, ShutdownReport, ShutdownStep } from './lifecycle/report.ts'

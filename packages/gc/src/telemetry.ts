@@ -2,7 +2,7 @@ import { channel, type Channel } from 'node:diagnostics_channel'
 
 /** The garbage collector stopped the program. */
 export interface PauseMessage {
-  readonly kind: 'minor' | 'major' | 'incremental' | 'weak-callbacks'
+  readonly kind: 'minor' | 'major' | 'incremental' | 'weakCallbacks'
   readonly ms: number
 }
 
