@@ -1,6 +1,6 @@
 import { GcError } from './errors.ts'
 import { registerInstrument } from './instrument.ts'
-import { closingOf, type Closable, type Closing } from './lifecycle/closing.ts'
+import { closingOf, type Closable, type Closing, type OwnVerb } from './lifecycle/closing.ts'
 import { ClosingOrder, type Member } from './lifecycle/closing-order.ts'
 import { Deadline } from './lifecycle/deadline.ts'
 import { LeakLog } from './lifecycle/leak-log.ts'
@@ -52,12 +52,12 @@ export class LifecycleManager implements AsyncDisposable {
   }
 
   /**
-   * Closes a resource, or what a promise of one comes to, at shutdown, and holds it until then. Returns it. What is
-   * added during a shutdown is closed by it too.
+   * Holds a resource, or what a promise of one comes to, and closes it at shutdown. Returns it. What is added
+   * during a shutdown is closed by it too.
    *
-   * @throws {TypeError} when there is no way to close it, it was added before, its name is taken, or `after` names
-   * what was not added
-   * @throws {GcError} GC_CLOSED when the shutdown has ended, or has been given a thousand resources already
+   * @throws {TypeError} when there is no way to close it, it was added before, its name is taken, or `after`
+   * names what was not added
+   * @throws {GcError} GC_CLOSED when the shutdown has ended, or was given a thousand more to close
    */
   add<T extends Closable | (() => unknown) | Promise<Closable | (() => unknown)>>(
     resource: T,
@@ -66,11 +66,8 @@ export class LifecycleManager implements AsyncDisposable {
   add<T>(resource: T, options: AddWithCloseOptions<Awaited<T>>): T
   add<T>(resource: T, options: AddOptions & Partial<AddWithCloseOptions<Awaited<T>>> = {}): T {
     checkAddOptions(options)
-    const { close } = options
-    const closing = (opened: unknown): Closing =>
-      close === undefined
-        ? closingOf(opened)
-        : { phase: 'resources', close: (deadlineMs) => close(opened as Awaited<T>, { deadlineMs }) }
+    const close = options.close as OwnVerb | undefined
+    const closing = (opened: unknown): Closing => closingOf(opened, close)
     if (resource instanceof Promise) {
       const member = this.#order.add(resource, () => new Opening(resource, closing), options)
       resource.then(
@@ -122,10 +119,14 @@ export class LifecycleManager implements AsyncDisposable {
     this.#uninstall = uninstall
   }
 
-  /** Closes everything and tells how that went; never rejects. A second call gets the same report. */
+  /**
+   * Closes everything and tells how that went; never rejects. A second call gets the same report.
+   *
+   * @throws {RangeError} when an option is not what it should be
+   */
   close(options: ShutdownOptions = {}): Promise<ShutdownReport> {
     const { deadlineMs, preStopDelayMs } = checkShutdownOptions(options)
-    this.#deadline.within(deadlineMs)
+    if (this.#closed === undefined || options.deadlineMs !== undefined) this.#deadline.within(deadlineMs)
     if (this.#closed !== undefined) return this.#closed
     const { promise, resolve } = Promise.withResolvers<ShutdownReport>()
     this.#closed = promise
@@ -168,7 +169,7 @@ export class LifecycleManager implements AsyncDisposable {
       sitesEvery: this.#options.sitesEvery,
       leaks: this.#leaks,
       onFirst: () => {
-        if (!this.#order.isFull) member = this.#order.add({ name }, () => closing)
+        if (!this.#order.isFull) member = this.#order.add({ name: `${name} instances` }, () => closing)
       },
       onNone: () => {
         if (member !== undefined) this.#order.remove(member)

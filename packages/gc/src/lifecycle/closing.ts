@@ -21,6 +21,9 @@ export interface Closing {
   release?(): void
 }
 
+/** The verb that a caller gave for one resource. */
+export type OwnVerb = (resource: unknown, options: { readonly deadlineMs: number }) => unknown
+
 export type VerbName = 'close' | 'cleanup' | typeof Symbol.dispose | typeof Symbol.asyncDispose
 
 /** The verbs for an end. */
@@ -29,13 +32,20 @@ export const verbs: readonly VerbName[] = ['close', 'cleanup', Symbol.dispose, S
 type Verb = (options?: { readonly deadlineMs: number }) => unknown
 
 /**
- * Finds out how something is closed: a server of Node.js is drained, a function called; else the first that
- * exists of a `close` that takes `{ deadlineMs }`, `Symbol.asyncDispose`, `close()`, `Symbol.dispose`, `cleanup()`.
+ * Finds out how something is closed: by the verb given for it; a server of Node.js is drained, a function called;
+ * else by the first that exists of a `close` that takes `{ deadlineMs }`, `Symbol.asyncDispose`, `close()`, `Symbol.dispose`, `cleanup()`.
  *
  * @throws {TypeError} when there is no way
  */
-export function closingOf(resource: unknown): Closing {
-  if (resource instanceof Server) return new ServerDrain(resource)
+export function closingOf(resource: unknown, own?: OwnVerb): Closing {
+  const isServer = resource instanceof Server
+  if (own !== undefined) {
+    return {
+      phase: isServer ? 'servers' : 'resources',
+      close: (deadlineMs) => own(resource, { deadlineMs }),
+    }
+  }
+  if (isServer) return new ServerDrain(resource)
   const verb = verbOf(resource)
   if (verb === undefined) {
     throw new TypeError(

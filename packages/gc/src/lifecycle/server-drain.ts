@@ -45,7 +45,7 @@ export class ServerDrain implements Closing {
     this.#state = 'closed'
     const inTime = Promise.withResolvers<boolean>()
     const timer = setTimeout(inTime.resolve, deadlineMs, false)
-    // It answers with an error when it was not listening, which is as good.
+    // Called once all connections have ended, with an error when it was not listening, which is as good.
     this.#server.close(() => inTime.resolve(true))
     for (const session of this.#http2Sessions) session.close()
     // What has arrived already is read in this turn; who says nothing after it never asked for anything.

@@ -74,7 +74,7 @@ test('what is alive at shutdown is cleaned up, the youngest first, after the ser
   lifecycle.add(() => void ended.push('server'), { phase: 'servers' })
   const { steps } = await lifecycle.close()
   expect(ended).toEqual(['server', 'b', 'a', 'pool'])
-  expect(steps.map(({ name }) => name)).toEqual(['resource#2', 'Client', 'resource'])
+  expect(steps.map(({ name }) => name)).toEqual(['resource#2', 'Client instances', 'resource'])
   expect(lifecycle.leaked()).toEqual([])
   expect(clients).toHaveLength(2)
 })
@@ -194,10 +194,10 @@ test('every failure of an instance is reported, and those that hang with the lin
   const clients = [new fails(reject), new fails(async () => {}), new fails(reject), new hangs(() => pending)]
   const { steps, holders } = await lifecycle.close()
   const site = expect.stringContaining('managed.test.ts')
-  expect(holders).toEqual([{ heldMs: expect.any(Number), site, label: 'Hanging' }])
+  expect(holders).toEqual([{ heldMs: expect.any(Number), site, label: 'Hanging instances' }])
   expect(steps).toMatchObject([
-    { name: 'Hanging', ok: false, timedOut: true },
-    { name: 'Client', ok: false, error: { message: '2 of 3 instances failed, first: Error: no' } },
+    { name: 'Hanging instances', ok: false, timedOut: true },
+    { name: 'Client instances', ok: false, error: { message: '2 of 3 instances failed, first: Error: no' } },
   ])
   expect((steps[1]!.error as AggregateError).errors).toHaveLength(2)
   expect(clients).toHaveLength(4)

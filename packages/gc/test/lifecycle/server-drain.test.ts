@@ -160,6 +160,21 @@ test('a server that does not listen yet will not', async () => {
   await expect.poll(() => server.listening).toBe(false)
 })
 
+test('a server that its owner has closed already still lets its requests finish', async () => {
+  const slow = Promise.withResolvers<void>()
+  const { server, port, lifecycle } = await serve((_, response) => {
+    void slow.promise.then(() => response.end('done'))
+  })
+  const arrived = once(server, 'request')
+  const inFlight = ask(port, '/')
+  await arrived
+  server.close()
+  const closing = lifecycle.close()
+  setImmediate(slow.resolve)
+  expect(await text(await inFlight)).toBe('done')
+  expect(await closing).toMatchObject({ closed: true })
+})
+
 test('a removed server is followed no more', () => {
   const server = createServer()
   const names = ['connection', 'listening', 'request']

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { GcError, LifecycleManager } from '../../src/index.ts'
 
 const never = (): Promise<void> => new Promise(() => {})
@@ -156,6 +156,20 @@ test('a second close brings the deadline forward', async () => {
   const first = lifecycle.close({ deadlineMs: 60_000 })
   void lifecycle.close({ deadlineMs: 10 })
   expect(await first).toMatchObject({ closed: false, steps: [{ timedOut: true }] })
+})
+
+test('a second close without a deadline leaves that of the first', async () => {
+  vi.useFakeTimers()
+  try {
+    const lifecycle = new LifecycleManager({ stepDeadlineMs: 60_000 })
+    lifecycle.add(never)
+    const first = lifecycle.close({ deadlineMs: 30_000 })
+    void lifecycle.close()
+    await vi.advanceTimersByTimeAsync(31_000)
+    expect((await first).ms).toBeGreaterThan(29_000)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('a clean-up that waits for the whole shutdown is passed over', async () => {
