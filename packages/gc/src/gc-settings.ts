@@ -75,7 +75,11 @@ function planSemiSpace(facts: GcFacts, { workload, workers }: GcGoal): GcSetting
     const reason = 'the default of V8 here: a flag would gain nothing'
     return { flag, sizeMib: nowMib!, nowMib, origin: 'default', confirmed: true, reason }
   }
-  const reason = `${nowMib ?? 'unknown'} MiB now; three of ${sizeMib} MiB are at most an eighth of ${Math.floor(memory)} MiB`
+  const why =
+    (nowMib ?? 0) < sizeMib
+      ? `three of ${sizeMib} MiB are at most an eighth of ${Math.floor(memory)} MiB`
+      : `less ${workload === 'latency' ? 'keeps pauses short where much survives' : 'saves memory'}`
+  const reason = `${nowMib ?? 'unknown'} MiB now; ${why}`
   return { flag, sizeMib, nowMib, origin: 'plan', confirmed: false, reason }
 }
 

@@ -43,7 +43,7 @@ export function gcWarnings(facts: GcFacts, goal: GcGoal): readonly GcWarning[] {
     warn('optimize-for-size', `${decisive} holds the semi-space at 1 MiB: expect many times more collections`)
   }
   const size = (['--max-semi-space-size', '--max-old-space-size', '--max-heap-size'] as const).find(
-    (flag) => flag in flags,
+    (flag) => flags[flag] !== undefined,
   )
   if (goal.workers > 0 && size !== undefined) {
     warn(

@@ -25,7 +25,9 @@ test('the default of Node 22 there is a quarter of what throughput wants', () =>
 })
 
 test('latency asks for less than a default under which single pauses grow', () => {
-  expect(planGc(bigHost, goal('latency')).nodeOptions).toBe('--max-semi-space-size=32')
+  const plan = planGc(bigHost, goal('latency'))
+  expect(plan.nodeOptions).toBe('--max-semi-space-size=32')
+  expect(plan.settings[0]?.reason).toBe('64 MiB now; less keeps pauses short where much survives')
 })
 
 test('in a small container both sizes and what lies outside the heap add up to its memory', () => {
