@@ -104,6 +104,7 @@ const read = await suite.compare({
   },
 })
 suite.atMost({ in: read, metric: 'nsPerOp', arm: 'ours, proxy', value: 20 })
+suite.atLeast({ in: read, metric: 'nsPerOp', arm: 'ours, proxy', timesBetterThan: 1.4, than: 'import-lazy' })
 suite.atMost({ in: read, metric: 'nsPerOp', arm: 'ours, resolved()', value: 2 })
 
 await suite.finish()
