@@ -1,5 +1,5 @@
 /** Why something here gave up. Branch on these, never on `message`. */
-export type GcErrorCode = 'GC_CLOSED' | 'GC_DEADLINE' | 'GC_CYCLE'
+export type GcErrorCode = 'GC_CLOSED' | 'GC_DEADLINE'
 
 /** An operational failure of this package. Wrong arguments throw `RangeError` or `TypeError` instead. */
 export class GcError extends Error {

@@ -15,30 +15,28 @@ export interface ShutdownPlan {
 
 /**
  * Closes everything, one step after another. A step that fails or hangs is noted and passed over. What is left
- * when the whole deadline comes is begun nevertheless, all at once, and given one turn of the event loop.
+ * when the whole deadline comes is begun nevertheless, and given one turn of the event loop each.
  */
 export async function shutDown(plan: ShutdownPlan): Promise<ShutdownReport> {
   const { order, deadline, stepDeadlineMs, preStopDelayMs, onReadinessOff } = plan
   const startedAt = performance.now()
-  const steps: Promise<Ended>[] = []
-  const step = (name: string, limitMs: number, work: (deadlineMs: number) => unknown): Promise<Ended> => {
-    const ended = runStep(name, Math.min(limitMs, deadline.leftMs), deadline, work)
-    steps.push(ended)
-    return ended
-  }
+  const ended: Ended[] = []
+  const step = (name: string, limitMs: number, work: (deadlineMs: number) => unknown): Promise<Ended> =>
+    runStep(name, Math.min(limitMs, deadline.leftMs), deadline, work)
 
   order.announce()
-  if (onReadinessOff !== undefined) await step('readiness off', stepDeadlineMs, onReadinessOff)
-  if (preStopDelayMs > 0) await step('pre-stop delay', Infinity, () => pause(preStopDelayMs, deadline))
+  if (onReadinessOff !== undefined) ended.push(await step('readiness off', stepDeadlineMs, onReadinessOff))
+  if (preStopDelayMs > 0) {
+    ended.push(await step('pre-stop delay', Infinity, () => pause(preStopDelayMs, deadline)))
+  }
   for (let next = order.takeNext(); next.length > 0; next = order.takeNext()) {
-    const begun = next.map(({ name, deadlineMs = stepDeadlineMs, closing }) =>
+    const steps = next.map(({ name, deadlineMs = stepDeadlineMs, closing }) =>
       step(name, deadlineMs, (ms) => closing.close(ms)),
     )
-    if (deadline.leftMs > 0) await Promise.all(begun)
+    ended.push(...(await Promise.all(steps)))
   }
   order.seal()
 
-  const ended = await Promise.all(steps)
   return Object.freeze({
     closed: ended.every(({ step }) => step.ok),
     ms: performance.now() - startedAt,

@@ -175,6 +175,35 @@ test('a server that its owner has closed already still lets its requests finish'
   expect(await closing).toMatchObject({ closed: true })
 })
 
+test('a server that opens during the pre-stop delay is drained with the others', async () => {
+  const lifecycle = new LifecycleManager()
+  const opening = Promise.withResolvers<Server>()
+  void lifecycle.add(opening.promise, { name: 'opened late' })
+  lifecycle.add(() => {}, { name: 'added later' })
+  const closing = lifecycle.close({ preStopDelayMs: 2000 })
+  const server = createServer((_, response) => void response.end())
+  opening.resolve(server)
+  const response = await ask(await listen(server), '/')
+  expect(response.headers.connection).toBe('close')
+  void lifecycle.close({ deadlineMs: 1 })
+  const { steps } = await closing
+  expect(steps.map(({ name }) => name)).toEqual(['pre-stop delay', 'opened late', 'added later'])
+  expect(server.listening).toBe(false)
+})
+
+test('a server that opens once it was removed is not followed', async () => {
+  const lifecycle = new LifecycleManager()
+  const opening = Promise.withResolvers<Server>()
+  void lifecycle.add(opening.promise)
+  expect(lifecycle.remove(opening.promise)).toBe(true)
+  const server = createServer()
+  const before = server.listenerCount('connection')
+  opening.resolve(server)
+  await opening.promise
+  expect(server.listenerCount('connection')).toBe(before)
+  expect(lifecycle.remove(server)).toBe(false)
+})
+
 test('a removed server is followed no more', () => {
   const server = createServer()
   const names = ['connection', 'listening', 'request']
