@@ -42,7 +42,11 @@ export class ModuleLoader {
     if (this.#module !== undefined) return this.#module
     const file = this.#resolve()
     if (underway.some((other) => other.file === file)) throw this.#cycle()
-    return this.#measure()(this.#requireAs(file))
+    const keep = this.#measure()
+    const module = this.#requireAs(file)
+    // Somebody else is loading it: these exports are not all there yet, or will be replaced.
+    if (this.#require.cache[file]?.loaded === false) throw this.#cycle()
+    return keep(module)
   }
 
   /** The same module, and one with top-level await, which `require` refuses before it runs any of it. */

@@ -92,6 +92,7 @@ test('a module touched by what it loads is named, with the way there', async () 
     cycle('was touched while it was being loaded: ./first.cjs → ./third.cjs → ./first.cjs'),
     cycle('was touched while it was being loaded: ./es-first.mjs → ./es-first.mjs'),
     cycle("'./eager-first.mjs' from /start.mjs could not be loaded: Cannot require() ES Module"),
+    cycle('was touched while it was being loaded: ./requires-first.cjs → ./required.cjs'),
   ])
 })
 

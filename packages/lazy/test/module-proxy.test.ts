@@ -215,7 +215,9 @@ test.each([
 
 test('an array comes without a proxy', () => {
   const importer = new LazyImporter(folder)
-  expect(importer.resolved(importer.importModule<number[]>('./array.json'))).toEqual([1, 2])
+  const proxy = importer.importModule<number[]>('./array.json')
+  expect(importer.resolved(proxy)).toEqual([1, 2])
+  expect(inspect(proxy)).toBe('[ 1, 2 ]')
 })
 
 interface Add {
