@@ -120,9 +120,12 @@ export function checkShutdownOptions(options: ShutdownOptions): {
   return { deadlineMs, preStopDelayMs }
 }
 
-export function checkSignalOptions(
-  options: SignalOptions,
-): Required<Pick<SignalOptions, 'signals' | 'exit'>> {
+export interface CheckedSignalOptions {
+  readonly signals: readonly NodeJS.Signals[]
+  readonly exit: boolean
+}
+
+export function checkSignalOptions(options: SignalOptions): CheckedSignalOptions {
   const { signals = defaults.signals, exit = defaults.exit, forceExitCode, onReport } = options
   checkShutdownOptions(options)
   for (const signal of signals) {

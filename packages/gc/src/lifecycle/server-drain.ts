@@ -48,7 +48,8 @@ export class ServerDrain implements Closing {
     // Called once all connections have ended, with an error when it was not listening, which is as good.
     this.#server.close(() => inTime.resolve(true))
     for (const session of this.#http2Sessions) session.close()
-    // What has arrived already is read in this turn; who says nothing after it never asked for anything.
+    // What is sent on a connection just accepted is read after this turn of the event loop, in the next.
+    await turn()
     await turn()
     if (this.#isHttp1) this.#cutSilent()
     const closed = await inTime.promise
@@ -91,6 +92,7 @@ export class ServerDrain implements Closing {
     session.once('close', () => this.#http2Sessions.delete(session))
   }
 
+  /** Ends connections that never asked for anything, such as those that browsers open ahead. */
   #cutSilent(): void {
     for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy()
   }

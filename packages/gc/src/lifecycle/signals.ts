@@ -11,13 +11,15 @@ export function handleSignals(
 ): () => void {
   const { signals, exit } = checkSignalOptions(options)
   const { deadlineMs, preStopDelayMs, forceExitCode, onReport } = options
-  let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
+  let first: NodeJS.Signals | undefined
+  let begunAt = Infinity
 
   const onSignal = (signal: NodeJS.Signals): void => {
     if (first === undefined) {
-      first = { signal, at: performance.now() }
+      first = signal
       void begin()
-    } else if (signal !== first.signal || performance.now() - first.at > echoMs) {
+      begunAt = performance.now()
+    } else if (signal !== first || performance.now() - begunAt > echoMs) {
       process.exit(forceExitCode ?? 128 + constants.signals[signal])
     }
   }
@@ -26,15 +28,16 @@ export function handleSignals(
     const report = await close({ deadlineMs, preStopDelayMs })
     closing--
     if (!report.closed) failed = true
+    exits ||= exit
     try {
       onReport?.(report)
     } catch (error) {
       failed = true
-      // Node reports it as an uncaught exception, which may but need not end the process.
-      if (exit) setImmediate(leave)
+      // An uncaught exception, which may but need not end the process.
+      setImmediate(exitIfLast)
       throw error
     }
-    if (exit) leave()
+    exitIfLast()
   }
 
   for (const signal of new Set(signals)) process.on(signal, onSignal)
@@ -43,13 +46,14 @@ export function handleSignals(
   }
 }
 
-/** What pnpm and others pass on of a Ctrl-C reaches a process that had it from the terminal already. */
+/** npm and pnpm pass a Ctrl-C on to processes that had it from the terminal already (npm/cli#5021, pnpm#7374). */
 const echoMs = 100
 
-// Of several lifecycles that closed on one signal, the last to end exits.
+// Of several lifecycles that close on one signal, the last to end exits.
 let closing = 0
+let exits = false
 let failed = false
 
-function leave(): void {
-  if (closing === 0) process.exit(failed ? 1 : undefined)
+function exitIfLast(): void {
+  if (exits && closing === 0) process.exit(failed ? 1 : undefined)
 }

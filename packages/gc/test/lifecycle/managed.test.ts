@@ -158,6 +158,22 @@ test('an instance that is collected before it was cleaned up is reported with th
   expect(lifecycle.stats()).toMatchObject({ leaks: 1, managed: 0, resources: 0 })
 })
 
+test('an instance that is already collected at shutdown is a leak like the others', async () => {
+  class Client {
+    cleanup(): void {}
+  }
+  const lifecycle = new LifecycleManager()
+  const Managed = lifecycle.managed(Client)
+  ;(function leakOne() {
+    return new Managed() instanceof Client
+  })()
+  // A weak reference holds its target until the turn ends in which it was made.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  expect(await lifecycle.close()).toMatchObject({ closed: true })
+  expect(lifecycle.leaked()).toHaveLength(1)
+})
+
 test('only every n-th line is recorded on demand, and only the latest thousand leaks are kept', async () => {
   class Client {
     cleanup(): void {}

@@ -8,6 +8,7 @@ import {
   type AddressInfo,
   type Server as TcpServer,
 } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { LifecycleManager } from '../../src/index.ts'
@@ -38,6 +39,16 @@ test('requests in flight finish, and their connections, the idle and the silent 
   expect(closed).toBe(true)
   expect(ms).toBeLessThan(4000)
   agent.destroy()
+})
+
+test('what was sent on a connection just accepted is answered', async () => {
+  const { server, port, lifecycle } = await serve((_, response) => void response.end('done'))
+  const closing = Promise.withResolvers<void>()
+  server.once('connection', () => closing.resolve(lifecycle[Symbol.asyncDispose]()))
+  const client = connect(port)
+  client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  expect(await text(client)).toMatch(/connection: close[^]*done$/i)
+  await closing.promise
 })
 
 test('a connection that was promised to be kept alive is closed as soon as its response is out', async () => {
@@ -78,6 +89,17 @@ test('a request that hangs is cut off at the deadline and named without its quer
   expect(steps).toMatchObject([{ name: 'Server', ok: false, timedOut: true }])
 })
 
+test('a connection from before its server was added is cut off too', async () => {
+  const server = createServer(() => {})
+  const arrived = once(server, 'request')
+  const cut = expect(ask(await listen(server), '/')).rejects.toThrow('socket hang up')
+  await arrived
+  const lifecycle = new LifecycleManager({ stepDeadlineMs: 100 })
+  lifecycle.add(server)
+  expect(await lifecycle.close()).toMatchObject({ closed: false, holders: [] })
+  await cut
+})
+
 test('an upgraded connection is cut off at the deadline and named', async () => {
   const { server, port, lifecycle } = await serve(() => {}, 100)
   server.on('upgrade', (_, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'))
@@ -108,7 +130,7 @@ test('a TCP server lets its connections end, and cuts off the others at the dead
   if (!clients[1]!.closed) await once(clients[1]!, 'close')
 })
 
-test('an HTTPS server lets requests in flight finish', async () => {
+test('an HTTPS server lets requests in flight finish, and cuts off connections without any', async () => {
   const key = { psk: Buffer.from('00112233', 'hex'), identity: 'tester' }
   const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
   const slow = Promise.withResolvers<void>()
@@ -119,12 +141,15 @@ test('an HTTPS server lets requests in flight finish', async () => {
   lifecycle.add(server)
   const port = await listen(server)
   const options = { ...tls, port, pskCallback: () => key, checkServerIdentity: () => undefined }
+  const silent = connectTls(options)
+  await once(silent, 'secureConnect')
   const client = requestTls(options)
   const arrived = once(server, 'request')
   client.end()
   const answered = once(client, 'response')
   await arrived
   const closing = lifecycle.close()
+  await once(silent, 'close')
   slow.resolve()
   const [response] = (await answered) as [IncomingMessage]
   expect([response.headers.connection, await text(response)]).toEqual(['close', 'done'])

@@ -158,13 +158,14 @@ test('a second close brings the deadline forward', async () => {
   expect(await first).toMatchObject({ closed: false, steps: [{ timedOut: true }] })
 })
 
-test('a second close without a deadline leaves that of the first', async () => {
+test('a second close without a deadline, or with a later one, leaves that of the first', async () => {
   vi.useFakeTimers()
   try {
     const lifecycle = new LifecycleManager({ stepDeadlineMs: 60_000 })
     lifecycle.add(never)
     const first = lifecycle.close({ deadlineMs: 30_000 })
     void lifecycle.close()
+    void lifecycle.close({ deadlineMs: 90_000 })
     await vi.advanceTimersByTimeAsync(31_000)
     expect((await first).ms).toBeGreaterThan(29_000)
   } finally {
