@@ -219,6 +219,20 @@ test('every failure of an instance is reported, and those that hang with the lin
   expect(clients).toHaveLength(4)
 })
 
+test('a verb that takes a deadline is given one', async () => {
+  const given: number[] = []
+  class Client {
+    close({ deadlineMs }: { readonly deadlineMs: number }): void {
+      given.push(deadlineMs)
+    }
+  }
+  const lifecycle = new LifecycleManager({ stepDeadlineMs: 1000 })
+  const client = new (lifecycle.managed(Client))()
+  await lifecycle.close()
+  expect(given).toEqual([900])
+  expect(client).toBeInstanceOf(Client)
+})
+
 test('an instance made by a clean-up is cleaned up too', async () => {
   const ended: number[] = []
   class Client {

@@ -90,11 +90,11 @@ test('of several lifecycles the last to end exits, with the worst outcome', asyn
   expect(service.output()).toMatch(/closed false: .*quick false\nclosed true: slow true$/)
 })
 
-test('an onReport that throws is an uncaught exception', async () => {
+test('an onReport that throws is an uncaught exception, and the process exits even when that is handled', async () => {
   await using service = await start('throws')
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toEqual({ code: 1, signal: null })
-  expect(service.output()).toContain('Error: cannot report')
+  expect(service.output()).toContain('uncaught: cannot report')
 })
 
 test('handlers are installed once, and go when the lifecycle closes', async () => {
