@@ -9,7 +9,7 @@ export interface LazyModule<T extends object> {
 }
 
 /**
- * Loads a module at the first `load()`: `const pdf = lazyModule(() => import('pdfkit'))`. For code that is
+ * Loads a module at the first `load()`: `const pdf = lazyModule(() => import(…))`. For code that is
  * bundled, and for packages that only `import` may load: the import stands in your own file.
  */
 export function lazyModule<T extends object>(load: () => Promise<T>): LazyModule<T> {

@@ -76,7 +76,7 @@ export class ModuleLoader {
     } catch (cause) {
       const hint =
         codeOf(cause) === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
-          ? ` (if it is for import only, use lazyModule(() => import('${this.specifier}')))`
+          ? ` (if it is for import only, use lazyModule(() => import(…)))`
           : ''
       throw this.error('LAZY_NOT_FOUND', `was not found${hint}: ${messageOf(cause)}`, cause)
     }

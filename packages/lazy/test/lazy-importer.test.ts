@@ -6,13 +6,13 @@ import { LazyImporter } from '../src/index.ts'
 import { emptyPlace } from './empty-place.ts'
 
 const folder = new URL('fixtures/', import.meta.url)
-const require = createRequire(folder)
+const nodeRequire = createRequire(folder)
 
 test('a module is loaded when it is first used', () => {
   const importer = new LazyImporter(import.meta)
   const pg = importer.importModule<{ Client: unknown }>('pg')
   expect(importer.isLoaded('pg')).toBe(false)
-  expect(pg.Client).toBe((require('pg') as typeof pg).Client)
+  expect(pg.Client).toBe((nodeRequire('pg') as typeof pg).Client)
   expect(importer.isLoaded('pg')).toBe(true)
 })
 
@@ -62,7 +62,7 @@ test('importers and require share one module', () => {
   const other = new LazyImporter(folder)
   const plain = one.importModule('./plain.cjs')
   expect(one.resolved(plain)).toBe(other.resolved(other.importModule('./plain.cjs')))
-  expect(one.resolved(plain)).toBe(require('./plain.cjs'))
+  expect(one.resolved(plain)).toBe(nodeRequire('./plain.cjs'))
   expect(one.resolved(plain)).not.toBe(plain)
 })
 
@@ -71,7 +71,7 @@ test('load gives the module itself, and the proxy uses it', async () => {
   const proxy = importer.importModule<{ Point: unknown }>('./es-module.mjs')
   const module = await importer.load<typeof proxy>('./es-module.mjs')
   expect(importer.isLoaded('./es-module.mjs')).toBe(true)
-  expect(module).toBe(require('./es-module.mjs'))
+  expect(module).toBe(nodeRequire('./es-module.mjs'))
   expect(proxy.Point).toBe(module.Point)
 })
 

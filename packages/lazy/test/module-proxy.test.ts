@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { LazyImporter, type ModuleKind } from '../src/index.ts'
 
 const folder = new URL('fixtures/', import.meta.url)
-const require = createRequire(folder)
+const nodeRequire = createRequire(folder)
 
 const modules: Record<string, ModuleKind> = {
   './plain.cjs': 'object',
@@ -54,7 +54,7 @@ interface Loose {
 }
 
 test.each(Object.keys(modules))('the proxy of %s looks like the module', (specifier) => {
-  const module = require(specifier) as Loose
+  const module = nodeRequire(specifier) as Loose
   const kind = modules[specifier]!
   const used = proxyOf(specifier, kind)
   void used['name']
@@ -67,7 +67,7 @@ test.each(Object.keys(modules))('the proxy of %s looks like the module', (specif
 })
 
 test.each(Object.keys(modules))('console.log shows %s itself once it is loaded', (specifier) => {
-  const module = require(specifier) as Loose
+  const module = nodeRequire(specifier) as Loose
   const proxy = proxyOf(specifier, modules[specifier])
   void proxy['name']
   expect(inspect(proxy, { depth: 0 })).toBe(inspect(module, { depth: 0 }))
@@ -88,7 +88,7 @@ test('a function is called with its arguments and its this', () => {
 
 test('a class is constructed, extended and asked for its instances', () => {
   const Point = proxyOf('./class.cjs', 'function') as unknown as PointClass
-  const Real = require('./class.cjs') as PointClass
+  const Real = nodeRequire('./class.cjs') as PointClass
   class Near extends Point {}
   const near = new Near(2)
   expect(new Point(1)).toBeInstanceOf(Real)
@@ -236,6 +236,6 @@ function proxyOf(specifier: string, kind: ModuleKind = 'object'): Loose {
 
 /** A module nobody has changed yet. */
 function fresh(specifier: string): { module: Loose; proxy: Loose } {
-  delete require.cache[require.resolve(specifier)]
-  return { module: require(specifier) as Loose, proxy: proxyOf(specifier) }
+  delete nodeRequire.cache[nodeRequire.resolve(specifier)]
+  return { module: nodeRequire(specifier) as Loose, proxy: proxyOf(specifier) }
 }
