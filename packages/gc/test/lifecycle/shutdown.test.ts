@@ -173,6 +173,18 @@ test('a second close without a deadline, or with a later one, leaves that of the
   }
 })
 
+test('a shutdown that has ended keeps no process alive', async () => {
+  vi.useFakeTimers()
+  try {
+    const lifecycle = new LifecycleManager()
+    lifecycle.add(() => {})
+    await lifecycle.close({ deadlineMs: 60_000 })
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('a clean-up that waits for the whole shutdown is passed over', async () => {
   const lifecycle = new LifecycleManager({ stepDeadlineMs: 10 })
   lifecycle.add(() => lifecycle.close())

@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { superviseProcess, type SupervisedProcess } from '@code/testkit'
-import { expect, test } from 'vitest'
+import { Watchdog, type SupervisedProcess } from '@code/testkit'
+import { afterAll, expect, test } from 'vitest'
 import { LifecycleManager } from '../../src/index.ts'
+
+const watchdog = new Watchdog()
+afterAll(() => watchdog.close())
 
 test('SIGTERM: readiness off, delay, server with its request in flight, pool, telemetry, exit 0', async () => {
   const lines: string[] = []
@@ -121,7 +124,7 @@ test('wrong options of signals are refused at once', () => {
 
 function start(service: string, lines: string[] = []): Promise<SupervisedProcess> {
   const fixture = fileURLToPath(new URL('../fixtures/lifecycle-service.ts', import.meta.url))
-  return superviseProcess({
+  return watchdog.start({
     command: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', fixture, service],
     ready: (line) => line.startsWith('ready'),
