@@ -10,7 +10,7 @@ import { GcMonitor } from '../dist/index.js'
 // answered. The clients are a process of their own, without the heap flags of this one.
 
 const warmUps = 1_000
-const requests = 3_000
+const requests = 2_000
 
 const server = createServer(async (request, response) => {
   const { items } = JSON.parse(await text(request))

@@ -5,7 +5,7 @@ import { deferGc } from '../dist/index.js'
 // was kept out of it; its caller's time, what that cost.
 
 const how = process.argv[2]
-const sections = 600
+const sections = 300
 const alive = []
 const times = []
 const callerTimes = []
