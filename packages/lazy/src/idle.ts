@@ -1,8 +1,9 @@
+import type { EventLoopUtilization } from 'node:perf_hooks'
+
 const windowMs = 50
 const mostBusy = 0.1
 
 const waiting: (() => void)[] = []
-let before = performance.eventLoopUtilization()
 let watched = false
 
 /**
@@ -18,11 +19,10 @@ export function whenIdle(): Promise<void> {
 
 function watch(): void {
   watched = true
-  before = performance.eventLoopUtilization()
-  setTimeout(judge, windowMs).unref()
+  setTimeout(judge, windowMs, performance.eventLoopUtilization()).unref()
 }
 
-function judge(): void {
+function judge(before: EventLoopUtilization): void {
   watched = false
   if (performance.eventLoopUtilization(before).utilization <= mostBusy) waiting.shift()?.()
   if (waiting.length > 0) watch()
