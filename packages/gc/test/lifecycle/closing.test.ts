@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { LifecycleManager } from '../../src/index.ts'
 
@@ -45,6 +46,15 @@ test('a resource is closed by a verb of its own on demand', async () => {
   expect(() => lifecycle.add({ end: () => {} })).toThrow(TypeError)
   expect(await lifecycle.close({ deadlineMs: 1000 })).toMatchObject({ closed: true })
   expect(ended).toEqual([expect.closeTo(900, -2)])
+})
+
+test('a server with a verb of its own is closed among the servers all the same', async () => {
+  const ended: string[] = []
+  const lifecycle = new LifecycleManager()
+  lifecycle.add(createServer(), { close: () => void ended.push('server') })
+  lifecycle.add(() => void ended.push('pool'))
+  await lifecycle.close()
+  expect(ended).toEqual(['server', 'pool'])
 })
 
 test('what another is built upon is closed after it', async () => {

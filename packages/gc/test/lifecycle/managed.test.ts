@@ -23,6 +23,7 @@ test('a managed class is the one it was made of', () => {
     }
     cleanup(): void {}
   }
+  const { stackTraceLimit } = Error
   const Managed = new LifecycleManager().managed(Client)
   expectTypeOf(Managed).toEqualTypeOf<typeof Client>()
   expect([Managed.name, Managed.length, Managed.opened]).toEqual(['Client', 1, 0])
@@ -33,6 +34,7 @@ test('a managed class is the one it was made of', () => {
   expect(client.constructor).toBe(Managed)
   expect(new Client('b')).not.toBeInstanceOf(Managed)
   expect(Object.keys(client)).toEqual([])
+  expect(Error.stackTraceLimit).toBe(stackTraceLimit)
 })
 
 test('a class derived from a managed one is its own class', async () => {

@@ -161,8 +161,9 @@ test('a second close brings the deadline forward', async () => {
 test('a second close without a deadline, or with a later one, leaves that of the first', async () => {
   vi.useFakeTimers()
   try {
-    const lifecycle = new LifecycleManager({ stepDeadlineMs: 60_000 })
+    const lifecycle = new LifecycleManager({ stepDeadlineMs: 20_000 })
     lifecycle.add(never)
+    lifecycle.add(() => never())
     const first = lifecycle.close({ deadlineMs: 30_000 })
     void lifecycle.close()
     void lifecycle.close({ deadlineMs: 90_000 })
