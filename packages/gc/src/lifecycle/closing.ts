@@ -32,8 +32,9 @@ export const verbs: readonly VerbName[] = ['close', 'cleanup', Symbol.dispose, S
 type Verb = (options?: { readonly deadlineMs: number }) => unknown
 
 /**
- * Finds out how something is closed: by the verb given for it; a server of Node.js is drained, a function called;
- * else by the first that exists of a `close` that takes `{ deadlineMs }`, `Symbol.asyncDispose`, `close()`, `Symbol.dispose`, `cleanup()`.
+ * Finds out how something is closed: by the verb given for it; a server of Node.js is drained, a function
+ * called; anything else by the first it has of a `close` that takes `{ deadlineMs }`, `Symbol.asyncDispose`,
+ * `close()`, `Symbol.dispose`, `cleanup()`.
  *
  * @throws {TypeError} when there is no way
  */
