@@ -111,7 +111,7 @@ const counting = await suite.compare({
 })
 suite.atLeast({
   in: counting,
-  metric: 'nsPerOp',
+  metric: 'cpuNsPerOp',
   arm: 'GcMonitor',
   timesBetterThan: 0.9,
   than: 'not counted',

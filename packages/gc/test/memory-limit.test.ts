@@ -35,6 +35,7 @@ test('the limit of a v1 group is read, beside controllers that say nothing of me
     '/proc/self/cgroup': '11:cpu,cpuacct:/a\n4:hugetlb,memory:/docker/0f\n1:name=systemd:/b\n0::/c\n',
     '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
     '/sys/fs/cgroup/memory/docker/0f/memory.limit_in_bytes': `${256 * mib}\n`,
+    '/sys/fs/cgroup/memory/a/memory.limit_in_bytes': `${128 * mib}\n`,
   })
   expect(readMemoryLimit(root, none)).toEqual({
     bytes: 256 * mib,
