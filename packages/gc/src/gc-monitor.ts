@@ -62,7 +62,6 @@ export class GcMonitor implements Disposable {
 
   /** Stops counting; `stats()` keeps what was counted. Nothing happens when it stands. */
   stop(): void {
-    if (this.#startedAt === undefined) return
     this.#add(this.#observer.takeRecords())
     this.#observer.disconnect()
     this.#ranMs = this.#runMs()

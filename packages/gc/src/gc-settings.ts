@@ -1,6 +1,6 @@
 import type { GcFacts } from './gc-facts.ts'
 import type { HeapFlag, HeapFlags } from './heap-flags.ts'
-import { effectiveSemiSpaceMib, semiSpaceWithin } from './heap-sizes.ts'
+import { effectiveSemiSpaceMib, mib, semiSpaceWithin } from './heap-sizes.ts'
 
 /** What a plan is for. */
 export interface GcGoal {
@@ -14,6 +14,13 @@ export interface GcGoal {
   readonly workers: number
   /** Memory outside of all heaps, in MiB. */
   readonly headroomMib: number
+}
+
+/** A goal as a caller puts it. */
+export interface GcWishes {
+  readonly workload?: GcGoal['workload'] | undefined
+  readonly workers?: number | undefined
+  readonly headroomBytes?: number | undefined
 }
 
 /** What a plan says about one heap size. */
@@ -41,6 +48,17 @@ export function planSettings(facts: GcFacts, goal: GcGoal): GcSetting[] {
   const semi = planSemiSpace(facts, goal)
   const old = planOldSpace(facts, goal, semi.sizeMib)
   return [semi, ...(old === undefined ? [] : [old])].map((setting) => Object.freeze(setting))
+}
+
+/** What is wanted within this limit: what the caller says, and else what is usual. */
+export function goalWithin(limitMib: number | undefined, wishes: GcWishes): GcGoal {
+  const limit = limitMib ?? Infinity
+  const { workload, workers = 0, headroomBytes } = wishes
+  return {
+    workload: workload ?? (limit <= 1024 ? 'small-container' : 'throughput'),
+    workers,
+    headroomMib: headroomBytes === undefined ? Math.max(64, limit / 4) : headroomBytes / mib,
+  }
 }
 
 /** A flag beside which sizes mean something else or nothing. */

@@ -1,7 +1,6 @@
 import { readGcFacts } from './gc-facts.ts'
 import { addedFlags, planGc, type GcPlan } from './gc-plan.ts'
-import type { GcGoal } from './gc-settings.ts'
-import { mib } from './heap-sizes.ts'
+import { goalWithin, type GcGoal } from './gc-settings.ts'
 import { restartWith } from './restart.ts'
 
 /** What the process is for, and what to do about it. */
@@ -27,7 +26,7 @@ export interface OptimizeGcOptions {
  * @throws {TypeError | RangeError} when an option is not what it should be
  */
 export function optimizeGc(options: OptimizeGcOptions = {}): GcPlan {
-  const { workload, apply = 'plan', workers = 0, headroomBytes } = options
+  const { apply = 'plan', workload, workers = 0, headroomBytes } = options
   if (workload !== undefined) checkOneOf('workload', workload, ['throughput', 'latency', 'small-container'])
   checkOneOf('apply', apply, ['plan', 're-exec'])
   if (!Number.isSafeInteger(workers) || workers < 0) {
@@ -38,12 +37,7 @@ export function optimizeGc(options: OptimizeGcOptions = {}): GcPlan {
   }
 
   const facts = readGcFacts()
-  const { limitMib = Infinity } = facts
-  const plan = planGc(facts, {
-    workload: workload ?? (limitMib <= 1024 ? 'small-container' : 'throughput'),
-    workers,
-    headroomMib: headroomBytes === undefined ? Math.max(64, limitMib / 4) : headroomBytes / mib,
-  })
+  const plan = planGc(facts, goalWithin(facts.limitMib, options))
   const flags = addedFlags(plan.settings)
   if (apply === 'plan' || flags.length === 0) return plan
   return Object.freeze({ ...plan, notApplied: [restartWith(flags)] })

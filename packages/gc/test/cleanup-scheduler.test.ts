@@ -20,6 +20,7 @@ test('a job that is for idle moments waits while the event loop is busy', async 
   scheduler.add('own', own.count, { everyMs: 5, maxDelayMs: 60_000 })
   await busyUntil(others.reached)
   expect(own.runs).toBe(0)
+  expect(scheduler.stats().late).toBe(0)
   await own.reached
 })
 
@@ -78,22 +79,21 @@ test('a job never overlaps itself, however long it takes', async () => {
   expect(most).toBe(1)
 })
 
-test('close begins no more runs and waits for those under way', async () => {
+test('close begins no more runs and waits for those under way, also of jobs taken out', async () => {
   const scheduler = new CleanupScheduler()
   const begun = counter(1)
-  const end = Promise.withResolvers<void>()
+  const [end, endOfRemoved] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   scheduler.add('job', () => (begun.count(), end.promise), soon)
-  scheduler.add('removed', () => end.promise, soon)
-  await begun.reached
+  scheduler.add('removed', () => endOfRemoved.promise, soon)
   await expect.poll(() => scheduler.stats().running).toBe(2)
   expect(scheduler.remove('removed')).toBe(true)
   const closing = scheduler.close()
   expect(scheduler.close()).toBe(closing)
-  expect(await Promise.race([closing, new Promise((resolve) => void setImmediate(resolve, 'open'))])).toBe(
-    'open',
-  )
   end.resolve()
+  expect(await Promise.race([closing, others()])).toBe('open')
+  endOfRemoved.resolve()
   expect(await closing).toMatchObject({ closed: true, holders: [] })
+  expect(await others()).toBe('open')
   expect(begun.runs).toBe(1)
   expect(scheduler.stats()).toMatchObject({ jobs: 0, running: 0, completed: 2 })
 })
@@ -122,11 +122,12 @@ test('a removed job runs no more', async () => {
   expect(removed.runs).toBe(0)
 })
 
-test('jobs keep no process alive', async () => {
+test('neither jobs nor a close that is over keep a process alive', async () => {
   const url = JSON.stringify(new URL('../src/cleanup-scheduler.ts', import.meta.url))
   const program = `
     const { CleanupScheduler } = await import(${url})
     new CleanupScheduler().add('job', () => {}, { everyMs: 5 })
+    await new CleanupScheduler().close({ deadlineMs: 60_000 })
     console.log(1)`
   expect(await runNode(['--input-type=module', '-e', program])).toBe(1)
 })
@@ -176,6 +177,15 @@ function counter(wanted: number): {
     reached: promise,
   }
   return counted
+}
+
+/** Long enough for a job to run five times. */
+async function others(): Promise<'open'> {
+  await using scheduler = new CleanupScheduler()
+  const runs = counter(5)
+  scheduler.add('other', runs.count, soon)
+  await runs.reached
+  return 'open'
 }
 
 /** Leaves the event loop no idle moment until then. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { GcFacts } from '../src/gc-facts.ts'
 import { planGc } from '../src/gc-plan.ts'
-import type { GcGoal } from '../src/gc-settings.ts'
+import { goalWithin, type GcGoal } from '../src/gc-settings.ts'
 import { readHeapFlags } from '../src/heap-flags.ts'
 import { heapSizes } from '../src/heap-sizes.ts'
 
@@ -77,6 +77,11 @@ test('a given flag is kept, whatever it says, and NODE_OPTIONS too', () => {
   })
 })
 
+test('a given size is what V8 makes of it', () => {
+  const given = factsOf({ memoryMib: 24_105.5625, heapLimitMib: 4120, execArgv: ['--max-semi-space-size=5'] })
+  expect(planGc(given, goal('latency')).settings).toMatchObject([{ sizeMib: 8, nowMib: 8, confirmed: true }])
+})
+
 test('a process that runs with the flags of its plan runs as planned', () => {
   const before = planGc(container512, goal('small-container'))
   const flags = before.settings.map(({ flag, sizeMib }) => `${flag}=${sizeMib}`)
@@ -94,6 +99,12 @@ test("a flag that V8's figures do not show is not called applied", () => {
     applied: false,
     notApplied: ["--max-semi-space-size=16: V8's heap limit of 259 MiB does not show it"],
   })
+  const both = factsOf({
+    memoryMib: 512,
+    heapLimitMib: 259,
+    execArgv: ['--max-semi-space-size=16', '--max-old-space-size=336'],
+  })
+  expect(planGc(both, goal('throughput')).notApplied).toHaveLength(2)
 })
 
 test.each(['--max-heap-size=300', '--optimize-for-size', '--lite-mode'])(
@@ -130,6 +141,23 @@ test.each([
   expect(
     planGc(factsOf(given), goal('throughput', { workers })).warnings.map((warning) => warning.id),
   ).toEqual([id])
+})
+
+test('no old space is planned where nothing of use would be left', () => {
+  const facts = factsOf({ limitMib: 96, memoryMib: 96, heapLimitMib: 259 })
+  expect(planGc(facts, goal('small-container')).nodeOptions).toBe('--max-semi-space-size=4')
+})
+
+test('without a word of the caller, a small container is one, and a quarter of it lies outside the heap', () => {
+  expect(goalWithin(1024, {})).toEqual({ workload: 'small-container', workers: 0, headroomMib: 256 })
+  expect(goalWithin(128, {})).toMatchObject({ headroomMib: 64 })
+  expect(goalWithin(1025, {})).toMatchObject({ workload: 'throughput' })
+  expect(goalWithin(undefined, {})).toMatchObject({ workload: 'throughput' })
+})
+
+test('what the caller says counts', () => {
+  const wishes = { workload: 'latency', workers: 2, headroomBytes: 3 * 2 ** 20 } as const
+  expect(goalWithin(512, wishes)).toEqual({ workload: 'latency', workers: 2, headroomMib: 3 })
 })
 
 function goal(workload: GcGoal['workload'], rest: Partial<GcGoal> = {}): GcGoal {

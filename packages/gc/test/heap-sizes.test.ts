@@ -34,6 +34,11 @@ test('a limit that no three semi-spaces make up leaves both sizes open', () => {
   expect(heapSizes(512, 20_000, { '--max-heap-size': 512 })).toEqual(open)
 })
 
+test('a percentage of the memory is an old space too', () => {
+  const flags = { '--max-old-space-size-percentage': 50 }
+  expect(heapSizes(12_244, 24_105.5625, flags)).toEqual({ oldSpaceMib: 12_052, semiSpaceMib: 64 })
+})
+
 test("the sizes found are V8's own, which it tells in a worker thread", async () => {
   const program = `
     const { parentPort, resourceLimits } = require('node:worker_threads')

@@ -38,6 +38,14 @@ test('a restart keeps process id, arguments, environment, folder and standard st
   expect(report.plans.some(({ applied }) => applied)).toBe(true)
 })
 
+test('nothing is restarted when there is nothing to add', async () => {
+  const starts = startsFile()
+  const flags = ['--max-semi-space-size=1', '--max-old-space-size=300']
+  const { pid, plans } = (await runNode([...flags, fixture], { env: { STARTS: starts } })) as Report
+  expect(readFileSync(starts, 'utf8')).toBe(`${pid}\n`)
+  expect(plans).toMatchObject([{ applied: true }, { applied: true }])
+})
+
 test('whoever was restarted already is not restarted again', async () => {
   const command = ['-c', 'CODE_GC_RESTARTED=$$ exec "$0" "$1"', process.execPath, fileURLToPath(fixture)]
   const child = spawn('sh', command, { stdio: ['ignore', 'pipe', 'inherit'] })
