@@ -1,25 +1,33 @@
-let nowMs = 0
-let asked = false
+const clock = { nowMs: 0, wasRead: false }
 let timer: NodeJS.Timeout | undefined
 
 /**
- * Monotonic milliseconds, at most 20 ms old unless the event loop was blocked: a tenth of the cost of
- * `performance.now()`. Its timer never keeps the process alive and stops when nobody asks.
+ * Whole monotonic milliseconds, at most 20 ms old unless the event loop was blocked: a small integer in a field,
+ * which costs a loan a tenth of what `performance.now()` would. The timer behind it never keeps the process
+ * alive and stops when nobody reads.
  */
 export function coarseNow(): number {
-  asked = true
+  if (!clock.wasRead) wake()
+  return clock.nowMs
+}
+
+function wake(): void {
   if (timer === undefined) {
-    nowMs = performance.now()
+    update()
     timer = setInterval(tick, 20).unref()
   }
-  return nowMs
+  clock.wasRead = true
 }
 
 function tick(): void {
-  nowMs = performance.now()
-  if (!asked) {
+  update()
+  if (!clock.wasRead) {
     clearInterval(timer)
     timer = undefined
   }
-  asked = false
+  clock.wasRead = false
+}
+
+function update(): void {
+  clock.nowMs = Math.trunc(performance.now())
 }

@@ -38,11 +38,11 @@ export class Destroyer<T extends object> {
     return this.#failed
   }
 
-  destroy(object: T, reason: DestroyReason): void {
+  destroy(object: T, reason: DestroyReason, cause?: unknown): void {
     this.#destroyed++
-    if (destroyChannel.hasSubscribers) destroyChannel.publish({ pool: this.#pool, reason })
+    if (destroyChannel.hasSubscribers) destroyChannel.publish({ pool: this.#pool, reason, cause })
     try {
-      const done = this.#destroy?.(object, reason)
+      const done = this.#destroy?.(object, reason, cause)
       if (isThenable(done)) void this.#settle(done)
     } catch {
       this.#failed++

@@ -13,6 +13,7 @@ export type {
   AcquireMessage,
   CreateMessage,
   DestroyMessage,
+  LeakMessage,
   ReleaseMessage,
   TimeoutMessage,
 } from './telemetry.ts'

@@ -5,6 +5,11 @@ export interface Lease<T extends object> extends Disposable {
    * @throws {TypeError} once it has been returned, by this lease or by `pool.release`
    */
   readonly value: T
+  /**
+   * Returns the object.
+   * @throws {TypeError} when it has been returned already; disposing does nothing then
+   */
+  release(): void
 }
 
 /** What a lease must know of the pool's book-keeping: each loan of an object has a number of its own. */
@@ -26,12 +31,21 @@ export class PoolLease<T extends object> implements Lease<T> {
   }
 
   get value(): T {
-    if (!this.#current) throw new TypeError('this lease has ended: its object is back in the pool')
+    this.#mustBeCurrent()
     return this.#entry.object
+  }
+
+  release(): void {
+    this.#mustBeCurrent()
+    this.#release(this.#entry.object)
   }
 
   [Symbol.dispose](): void {
     if (this.#current) this.#release(this.#entry.object)
+  }
+
+  #mustBeCurrent(): void {
+    if (!this.#current) throw new TypeError('this lease has ended: its object is back in the pool')
   }
 
   get #current(): boolean {

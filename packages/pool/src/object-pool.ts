@@ -1,11 +1,12 @@
+import type { PoolError } from './errors.ts'
 import { registerInstrument } from './instrument.ts'
 import { PoolLease, type Lease } from './lease.ts'
 import {
+  checkAcquire,
   checkInteger,
   checkMs,
   checkOptions,
   checkSizes,
-  checkWait,
   type AcquireOptions,
   type CloseOptions,
   type WarmOptions,
@@ -13,8 +14,11 @@ import {
   type ObjectPoolOptions,
 } from './options.ts'
 import type { CloseReport, Holder, PoolStats } from './report.ts'
+import type { Entry, Shelf } from './shelf.ts'
 import { Stock } from './stock.ts'
+import { labelled } from './taker.ts'
 import { isThenable } from './thenable.ts'
+import { Waiter } from './waiter-queue.ts'
 import { within } from './within.ts'
 
 /**
@@ -24,7 +28,10 @@ import { within } from './within.ts'
 export class ObjectPool<T extends object> implements AsyncDisposable {
   readonly name: string
   readonly #options: CheckedOptions<T>
+  readonly #resets: boolean
   readonly #stock: Stock<T>
+  /** The stock's, kept here too because every loan goes to it directly. */
+  readonly #shelf: Shelf<T>
   readonly #unregister: () => void
   readonly #returnLease = (object: T): void => this.release(object)
 
@@ -36,18 +43,21 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
   constructor(options: ObjectPoolOptions<T>) {
     this.#options = checkOptions(options)
     this.name = options.name ?? `pool-${++unnamed}`
+    this.#resets = this.#options.reset !== undefined
     this.#stock = new Stock(this.name, this.#options)
+    this.#shelf = this.#stock.shelf
     this.#unregister = registerInstrument('pool', this.name, this)
   }
 
   /** Lends an idle object, or nothing: when there is none, when callers wait, or when `validate` is asynchronous. */
   tryAcquire(): T | undefined {
-    return this.#stock.tryTake()?.object
+    const entry = this.#shelf.lendNext()
+    return entry === undefined ? undefined : entry.object
   }
 
   /** `tryAcquire` as a lease. */
   tryLease(): Lease<T> | undefined {
-    const entry = this.#stock.tryTake()
+    const entry = this.#shelf.lendNext()
     return entry && new PoolLease(entry, this.#returnLease)
   }
 
@@ -56,21 +66,21 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    * @throws {PoolError} POOL_TIMEOUT when none came in time, POOL_QUEUE_FULL when `maxWaiting` callers wait,
    * POOL_CREATE_FAILED when creating failed and no live object could still come back, POOL_CLOSED
    */
-  acquire(options: AcquireOptions = none): Promise<T> {
-    const { signal, timeoutMs = this.#options.acquireTimeoutMs, priority = 0 } = options
-    if (options !== none) checkWait(timeoutMs, priority)
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    if (this.#closed !== undefined)
-      return Promise.reject(this.#stock.error('POOL_CLOSED', 'the pool is closed'))
-    const atOnce = this.tryAcquire()
-    if (atOnce !== undefined) return Promise.resolve(atOnce)
-    const { waiting, idle, hasRoom } = this.#stock
-    if (waiting >= this.#options.maxWaiting && idle === 0 && !hasRoom) {
-      return Promise.reject(this.#stock.error('POOL_QUEUE_FULL', `${waiting} callers wait already`))
+  acquire(options?: AcquireOptions): Promise<T> {
+    if (options !== undefined) {
+      checkAcquire(options)
+      if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     }
+    const entry = this.#shelf.lendNext()
+    if (entry !== undefined) {
+      if (options?.label !== undefined) entry.taker = labelled(entry.taker, options.label)
+      return Promise.resolve(entry.object)
+    }
+    if (this.#closed !== undefined) return Promise.reject(this.#closedError())
+    const { signal, priority = 0, timeoutMs = this.#options.acquireTimeoutMs, label } = options ?? {}
+    const taker = this.#shelf.takers.next(label)
     return new Promise((resolve, reject) => {
-      const since = performance.now()
-      this.#stock.wait({ resolve, reject, priority, signal, since, deadline: since + timeoutMs })
+      this.#stock.wait(new Waiter(resolve, reject, { signal, priority, timeoutMs, taker }))
     })
   }
 
@@ -79,33 +89,23 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    * @throws {TypeError} when the object is not on loan from this pool: foreign, or returned already
    */
   release(object: T): void {
-    const entry = this.#stock.takeBack(object, 'release')
-    const { reset, hookTimeoutMs } = this.#options
-    if (reset === undefined) return this.#stock.shelve(entry)
-    try {
-      const done = reset(object)
-      if (!isThenable(done)) return this.#stock.shelve(entry)
-      within(done, { timeoutMs: hookTimeoutMs }).then(
-        () => this.#stock.shelve(entry),
-        () => this.#stock.end(entry, 'reset-failed'),
-      )
-    } catch {
-      this.#stock.end(entry, 'reset-failed')
-    }
+    const entry = this.#shelf.takeBack(object)
+    if (this.#resets) this.#reset(entry)
+    else if (!this.#shelf.tryPut(entry)) this.#stock.place(entry)
   }
 
   /**
-   * Takes a lent object out of the pool for good, because it is broken.
+   * Takes a lent object out of the pool for good, because it is broken. The cause goes to the option `destroy`.
    * @throws {TypeError} when the object is not on loan from this pool
    */
-  destroy(object: T): void {
-    this.#stock.end(this.#stock.takeBack(object, 'destroy'), 'broken')
+  destroy(object: T, cause?: unknown): void {
+    this.#stock.end(this.#shelf.takeBack(object), 'broken', cause)
   }
 
   /** `acquire` as a lease. Rejects as `acquire` does. */
   async lease(options?: AcquireOptions): Promise<Lease<T>> {
     const object = await this.acquire(options)
-    return new PoolLease(this.#stock.entryOf(object)!, this.#returnLease)
+    return new PoolLease(this.#shelf.entryOf(object)!, this.#returnLease)
   }
 
   /** Runs `work` with a lent object and returns the object whatever happens. Rejects as `acquire` does. */
@@ -119,15 +119,15 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
   }
 
   /**
-   * Creates objects until `count` are there or being created, and waits for those that it creates itself.
-   * @throws {PoolError} POOL_CREATE_FAILED when one could not be created
+   * Creates objects until `count` are there, and resolves then.
+   * @throws {PoolError} POOL_CREATE_FAILED when one could not be created, POOL_CLOSED
    */
   async warm(count: number = this.#stock.minSize, { signal }: WarmOptions = {}): Promise<void> {
     checkInteger('count', count, 0)
     const { maxSize } = this.#stock
     if (count > maxSize) throw new RangeError(`count must be at most ${maxSize}, got ${count}`)
-    if (this.#closed !== undefined) throw this.#stock.error('POOL_CLOSED', 'the pool is closed')
-    const failure = await within(this.#stock.createUpTo(count), { signal })
+    if (this.#closed !== undefined) throw this.#closedError()
+    const failure = await within(this.#stock.warm(count), { signal })
     if (failure !== undefined) throw failure
   }
 
@@ -173,6 +173,24 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
     return this.#stock.stats()
   }
 
+  #reset(entry: Entry<T>): void {
+    try {
+      const { reset, hookTimeoutMs } = this.#options
+      const done = reset?.(entry.object)
+      if (!isThenable(done)) return this.#stock.place(entry)
+      within(done, { timeoutMs: hookTimeoutMs }).then(
+        () => this.#stock.place(entry),
+        (cause: unknown) => this.#stock.end(entry, 'reset-failed', cause),
+      )
+    } catch (cause) {
+      this.#stock.end(entry, 'reset-failed', cause)
+    }
+  }
+
+  #closedError(): PoolError {
+    return this.#stock.error('POOL_CLOSED', 'the pool is closed')
+  }
+
   async #close(deadlineMs: number, waiters: 'serve' | 'reject'): Promise<CloseReport> {
     const startedAt = performance.now()
     this.#stock.beginClosing(waiters)
@@ -188,4 +206,3 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
 }
 
 let unnamed = 0
-const none: AcquireOptions = {}

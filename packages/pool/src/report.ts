@@ -1,6 +1,12 @@
+import { siteOf, type Taker } from './taker.ts'
+
 /** Somebody who has an object on loan. */
 export interface Holder {
   readonly heldMs: number
+  /** The line that took it, where it is known: for every loan under `leakAfterMs`, else for one in 1,024. */
+  readonly site?: string | undefined
+  /** What the taker called itself: `acquire({ label })`. */
+  readonly label?: string | undefined
 }
 
 /** How a close ended. */
@@ -24,20 +30,38 @@ export type PoolStats = Readonly<{
   created: number
   destroyed: number
   timeouts: number
+  /** Loans that lasted longer than `leakAfterMs`. */
+  leaks: number
   createFailures: number
   destroyFailures: number
 }>
+
+export function holderOf({ since, taker }: { since: number; taker: Taker | undefined }): Holder {
+  const site = siteOf(taker)
+  const { label } = taker ?? {}
+  return Object.freeze({
+    heldMs: Math.max(0, performance.now() - since),
+    ...(site !== undefined && { site }),
+    ...(label !== undefined && { label }),
+  })
+}
 
 /** What a caller who waited in vain needs to know: a leak, a pool too small and a dead factory look different. */
 export function describeTimeout(
   waitedMs: number,
   stats: PoolStats,
-  oldestMs: number | undefined,
+  oldest: Holder | undefined,
   lastFailure: Error | undefined,
 ): string {
   const facts = [`${stats.inUse} of ${stats.maxSize} in use`]
-  if (oldestMs !== undefined) facts.push(`the oldest for ${Math.round(oldestMs)} ms`)
+  if (oldest !== undefined) facts.push(describeHolder(oldest))
   facts.push(`${stats.waiting} more wait`)
   if (lastFailure !== undefined) facts.push(lastFailure.message)
   return `no object within ${Math.round(waitedMs)} ms: ${facts.join(', ')}`
+}
+
+function describeHolder({ heldMs, site, label }: Holder): string {
+  const by = label === undefined ? '' : ` by '${label}'`
+  const from = site === undefined ? 'from an unknown line (leakAfterMs makes it known)' : `from ${site}`
+  return `the oldest${by} for ${Math.round(heldMs)} ms ${from}`
 }

@@ -1,56 +1,68 @@
+import { Ageing } from './ageing.ts'
 import { Creator } from './creator.ts'
 import { Destroyer } from './destroyer.ts'
 import { PoolError, type PoolErrorCode } from './errors.ts'
-import { IdleList } from './idle-list.ts'
-import { LoanBook, type Entry } from './loan-book.ts'
 import type { CheckedOptions, DestroyReason } from './options.ts'
-import { describeTimeout, type Holder, type PoolStats } from './report.ts'
-import { timeoutChannel } from './telemetry.ts'
+import { holderOf, type Holder, type PoolStats } from './report.ts'
+import { Incidents } from './incidents.ts'
+import { Shelf, type Entry } from './shelf.ts'
 import { Validator } from './validator.ts'
 import { WaiterQueue, type Waiter } from './waiter-queue.ts'
+import { WarmUps } from './warm-ups.ts'
 
 /**
  * The objects of a pool and the callers who want them: brings the two together, makes objects as long as
  * callers are left over, and ends what has no place.
  */
 export class Stock<T extends object> {
+  readonly shelf: Shelf<T>
   readonly #pool: string
-  readonly #loans: LoanBook<T>
-  readonly #idle: IdleList<Entry<T>>
+  readonly #options: CheckedOptions<T>
   readonly #waiters: WaiterQueue<T>
-  readonly #validator: Validator<T, Entry<T>>
+  readonly #validator: Validator<T>
   readonly #creator: Creator<T>
   readonly #destroyer: Destroyer<T>
+  readonly #ageing: Ageing<T>
+  readonly #incidents: Incidents
+  readonly #warmUps = new WarmUps()
   readonly #ended: PromiseWithResolvers<boolean> = Promise.withResolvers()
 
   #minSize: number
   #maxSize: number
-  #timeouts = 0
   #serving = false
   #closing = false
 
   constructor(pool: string, options: CheckedOptions<T>) {
-    const { minSize, maxSize, order, idleTimeoutMs, validate, destroy, hookTimeoutMs } = options
     this.#pool = pool
-    this.#minSize = minSize
-    this.#maxSize = maxSize
-    this.#loans = new LoanBook(pool)
-    this.#idle = new IdleList(order, idleTimeoutMs, () => this.#evict())
+    this.#options = options
+    this.#minSize = options.minSize
+    this.#maxSize = options.maxSize
     this.#waiters = new WaiterQueue({
       onTimeout: (waiter) => this.#timeOut(waiter),
       onAbort: () => this.#serve(),
     })
-    this.#validator = new Validator(validate, hookTimeoutMs, (entry, valid) => {
+    this.#validator = new Validator(options, (entry, valid, cause) => {
       if (valid) this.#lendToNext(entry)
-      else this.end(entry, 'invalid')
+      else this.end(entry, 'invalid', cause)
     })
-    this.#destroyer = new Destroyer(pool, destroy, hookTimeoutMs, () => this.#serve())
+    this.shelf = new Shelf(pool, options, this.#validator)
+    this.#destroyer = new Destroyer(pool, options.destroy, options.hookTimeoutMs, () => this.#serve())
     this.#creator = new Creator(pool, options, {
-      onObject: (object) => this.#lendToNext(this.#loans.add(object)),
+      onObject: (object) => {
+        this.#lendToNext(this.#admit(object))
+        this.#serve()
+      },
       onLate: (object) => this.#destroyer.destroy(object, 'late'),
       onFailure: (failure) => this.#onCreateFailed(failure),
       onRetry: () => this.#serve(),
     })
+    this.#incidents = new Incidents(pool, options.onLeak)
+    this.#ageing = new Ageing(options, {
+      entries: () => this.shelf.entries(),
+      onLeak: (entry) => this.#incidents.leak(holderOf(entry)),
+      onSwept: () => this.#evict(),
+    })
+    if (options.preCreate) queueMicrotask(() => this.#serve())
   }
 
   get minSize(): number {
@@ -61,81 +73,60 @@ export class Stock<T extends object> {
     return this.#maxSize
   }
 
-  get idle(): number {
-    return this.#idle.size
-  }
-
-  get waiting(): number {
-    return this.#waiters.size
-  }
-
-  /** Whether another object may be created now. */
-  get hasRoom(): boolean {
-    return this.#alive < this.#maxSize && !this.#creator.paused
-  }
-
-  /** Lends what can be lent at once. */
-  tryTake(): Entry<T> | undefined {
-    if (this.#waiters.size > 0 || this.#validator.answersLater || this.#closing) return undefined
-    for (let entry = this.#idle.take(); entry !== undefined; entry = this.#idle.take()) {
-      if (this.#validator.isValid(entry)) return this.#loans.lend(entry, 0)
-      if (this.#validator.answersLater) break
-    }
-    return undefined
-  }
-
-  /** Puts a caller in the line. */
+  /** Puts a caller in the line. @throws {PoolError} POOL_QUEUE_FULL */
   wait(waiter: Waiter<T>): void {
+    const waiting = this.#waiters.size
+    if (this.shelf.idle === 0 && waiting - this.#coming >= this.#options.maxWaiting) {
+      throw this.error('POOL_QUEUE_FULL', `${waiting} callers wait already`)
+    }
+    this.shelf.isOpen = false
     this.#waiters.push(waiter)
     this.#serve()
   }
 
-  /** Ends the loan of an object. @throws {TypeError} when there is none */
-  takeBack(object: T, verb: string): Entry<T> {
-    return this.#loans.takeBack(object, verb)
-  }
-
-  entryOf(object: T): Entry<T> | undefined {
-    return this.#loans.entryOf(object)
-  }
-
-  /** Puts an object that nobody has among the idle, unless somebody waits for it or there is no place for it. */
-  shelve(entry: Entry<T>): void {
+  /** Finds a place for an object that nobody has. */
+  place(entry: Entry<T>): void {
+    if (this.shelf.tryPut(entry)) return
     if (this.#closing && this.#waiters.size === 0) return this.end(entry, 'closed')
     if (this.#owned > this.#maxSize) return this.end(entry, 'resized')
-    this.#idle.push(entry)
-    if (this.#waiters.size > 0) this.#serve()
+    if (entry.loan === entry.lastLoan)
+      return this.end(entry, this.#ageing.isOver(entry) ? 'expired' : 'worn-out')
+    this.shelf.put(entry)
+    this.#serve()
   }
 
-  end(entry: Entry<T>, reason: DestroyReason): void {
-    this.#loans.remove(entry)
-    this.#destroyer.destroy(entry.object, reason)
+  end(entry: Entry<T>, reason: DestroyReason, cause?: unknown): void {
+    this.shelf.remove(entry)
+    if (this.shelf.size === 0) this.#ageing.stop()
+    this.#destroyer.destroy(entry.object, reason, cause)
     this.#serve()
   }
 
   endIdle(reason: DestroyReason): void {
-    for (let entry = this.#idle.take(); entry !== undefined; entry = this.#idle.take())
+    for (let entry = this.shelf.take(); entry !== undefined; entry = this.shelf.take())
       this.end(entry, reason)
   }
 
-  /** Creates until `count` are there or under way. Resolves to the first failure, if there was one. */
-  async createUpTo(count: number): Promise<PoolError | undefined> {
-    const missing = Math.max(0, Math.min(count - this.#owned, this.#maxSize - this.#alive))
-    const failures = await Promise.all(Array.from({ length: missing }, () => this.#creator.create()))
-    return failures.find((failure) => failure !== undefined)
+  /** Creates until `count` are there. Resolves then, or to the first failure. */
+  warm(count: number): Promise<PoolError | undefined> {
+    const warmed = this.#warmUps.add(count)
+    this.#serve()
+    return warmed
   }
 
   resize(minSize: number, maxSize: number): void {
     this.#minSize = minSize
     this.#maxSize = maxSize
-    while (this.#owned > maxSize && this.#idle.size > 0) this.end(this.#idle.takeOldest()!, 'resized')
+    while (this.#owned > maxSize && this.shelf.idle > 0) this.end(this.shelf.takeOldest()!, 'resized')
     this.#serve()
   }
 
   /** From now on what comes back is ended, once those who wait already have been served or rejected. */
   beginClosing(waiters: 'serve' | 'reject'): void {
     this.#closing = true
-    this.#idle.stopSweeping()
+    this.shelf.isOpen = false
+    this.#ageing.stop()
+    this.#warmUps.fail(this.error('POOL_CLOSED', 'the pool was closed while it was warmed'))
     if (waiters === 'reject') this.#rejectWaiters()
     if (this.#waiters.size === 0) this.#abortCreations()
     this.endIdle('closed')
@@ -157,21 +148,22 @@ export class Stock<T extends object> {
   }
 
   holders(): readonly Holder[] {
-    return this.#loans.holders()
+    return this.shelf.holders()
   }
 
   stats(): PoolStats {
     return Object.freeze({
-      size: this.#loans.size,
+      size: this.shelf.size,
       maxSize: this.#maxSize,
       minSize: this.#minSize,
-      idle: this.#idle.size,
-      inUse: this.#loans.inUse,
+      idle: this.shelf.idle,
+      inUse: this.shelf.inUse,
       creating: this.#creator.pending,
       waiting: this.#waiters.size,
       created: this.#creator.created,
       destroyed: this.#destroyer.destroyed,
-      timeouts: this.#timeouts,
+      timeouts: this.#incidents.timeouts,
+      leaks: this.#incidents.leaks,
       createFailures: this.#creator.failed,
       destroyFailures: this.#destroyer.failed,
     })
@@ -183,12 +175,37 @@ export class Stock<T extends object> {
 
   /** Objects that can be lent, now or later. */
   get #owned(): number {
-    return this.#loans.size + this.#creator.pending
+    return this.shelf.size + this.#creator.pending
   }
 
   /** Those and the ones that are not gone yet: a connection that is closing still counts at its server. */
   get #alive(): number {
     return this.#owned + this.#destroyer.pending
+  }
+
+  /** How many more objects there can be now, those being created included. */
+  get #coming(): number {
+    const { pending, paused } = this.#creator
+    return paused ? pending : Math.max(0, this.#maxSize - this.shelf.size - this.#destroyer.pending)
+  }
+
+  /** How many creations would be of use now. */
+  get #wanted(): number {
+    const toLend = this.#waiters.size - this.#validator.pending
+    if (this.#closing) return toLend
+    const floor = Math.max(this.#warmUps.target, this.#options.preCreate ? this.#minSize : 0)
+    return Math.max(toLend, floor - this.shelf.size)
+  }
+
+  get #hasRoom(): boolean {
+    const { pending, paused } = this.#creator
+    return !paused && pending < (this.#options.maxCreating ?? Infinity) && this.#alive < this.#maxSize
+  }
+
+  #admit(object: T): Entry<T> {
+    const entry = this.shelf.add(object, this.#ageing.diesAt())
+    this.#ageing.start()
+    return entry
   }
 
   /**
@@ -199,14 +216,15 @@ export class Stock<T extends object> {
     if (this.#serving) return
     this.#serving = true
     while (this.#waiters.size > this.#validator.pending) {
-      const entry = this.#idle.take()
+      const entry = this.shelf.take()
       if (entry === undefined) break
       if (this.#validator.isValid(entry)) this.#lendToNext(entry)
     }
-    while (this.#waiters.size > this.#validator.pending + this.#creator.pending && this.hasRoom) {
-      void this.#creator.create()
-    }
+    while (this.#wanted > this.#creator.pending && this.#hasRoom) void this.#creator.create()
     this.#serving = false
+    this.shelf.isOpen = this.#waiters.size === 0 && !this.#closing && this.#owned <= this.#maxSize
+    // A pool that was made smaller is as warm as it can be when it is full.
+    this.#warmUps.onSize(this.shelf.size < this.#maxSize ? this.shelf.size : Infinity)
     if (this.#closing && this.#waiters.size === 0) {
       this.endIdle('closed')
       if (this.#creator.pending > 0) this.#abortCreations()
@@ -216,33 +234,35 @@ export class Stock<T extends object> {
 
   #lendToNext(entry: Entry<T>): void {
     const waiter = this.#waiters.shift()
-    if (waiter === undefined) return this.shelve(entry)
-    waiter.resolve(this.#loans.lend(entry, performance.now() - waiter.since).object)
+    if (waiter === undefined) return this.place(entry)
+    this.shelf.lend(entry, waiter.since)
+    entry.taker = waiter.taker
+    waiter.resolve(entry.object)
   }
 
   /** Waiting callers are rejected only when no live object could come back to them. */
   #onCreateFailed(failure: PoolError): void {
+    this.#warmUps.fail(failure)
     if (this.#owned === 0) this.#waiters.rejectAll(failure)
     this.#checkQuiet()
   }
 
   #evict(): void {
-    while (this.#loans.size > this.#minSize) {
-      const entry = this.#idle.takeExpired()
-      if (entry === undefined) return
-      this.end(entry, 'idle')
-    }
+    const isOver = (entry: Entry<T>): boolean => this.#ageing.isOver(entry)
+    for (let old = this.shelf.takeWhere(isOver); old !== undefined; old = this.shelf.takeWhere(isOver))
+      this.end(old, 'expired')
+    const { idleTimeoutMs } = this.#options
+    if (idleTimeoutMs === undefined) return
+    const idleSince = performance.now() - idleTimeoutMs
+    while (this.shelf.size > this.#minSize && (this.shelf.oldest?.since ?? Infinity) <= idleSince)
+      this.end(this.shelf.takeOldest()!, 'idle')
   }
 
   #timeOut(waiter: Waiter<T>): void {
-    this.#timeouts++
+    this.shelf.takers.watch()
     const waitedMs = performance.now() - waiter.since
-    const stats = this.stats()
-    const { inUse, waiting } = stats
-    if (timeoutChannel.hasSubscribers) timeoutChannel.publish({ pool: this.#pool, waitedMs, inUse, waiting })
-    const { lastFailure } = this.#creator
-    const message = describeTimeout(waitedMs, stats, this.#loans.oldestMs(), lastFailure)
-    waiter.reject(this.error('POOL_TIMEOUT', message, lastFailure))
+    const [oldest] = this.holders()
+    waiter.reject(this.#incidents.timeout(waitedMs, this.stats(), oldest, this.#creator.lastFailure))
     this.#serve()
   }
 

@@ -24,6 +24,8 @@ export interface CreateMessage {
 export interface DestroyMessage {
   readonly pool: string
   readonly reason: DestroyReason
+  /** What the borrower gave to `destroy`, or what `validate` or `reset` failed with. */
+  readonly cause?: unknown
 }
 
 /** A caller waited in vain. */
@@ -34,8 +36,17 @@ export interface TimeoutMessage {
   readonly waiting: number
 }
 
+/** An object has been on loan for longer than `leakAfterMs`. */
+export interface LeakMessage {
+  readonly pool: string
+  readonly heldMs: number
+  /** The line that took it. */
+  readonly site: string | undefined
+}
+
 export const acquireChannel: Channel = channel('code:pool:acquire')
 export const releaseChannel: Channel = channel('code:pool:release')
 export const createChannel: Channel = channel('code:pool:create')
 export const destroyChannel: Channel = channel('code:pool:destroy')
 export const timeoutChannel: Channel = channel('code:pool:timeout')
+export const leakChannel: Channel = channel('code:pool:leak')

@@ -1,23 +1,25 @@
-import type { Loan } from './lease.ts'
-import type { ObjectPoolOptions } from './options.ts'
+import { coarseNow } from './coarse-clock.ts'
+import type { Entry } from './shelf.ts'
+import type { CheckedOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
 import { within } from './within.ts'
 
+/** Hears the answers that `isValid` could not give. */
+export type OnVerdict<T extends object> = (entry: Entry<T>, valid: boolean, cause?: unknown) => void
+
 /** Asks `validate` whether an idle object may be lent. A throw, a rejection and silence past the limit are a no. */
-export class Validator<T extends object, E extends Loan<T>> {
-  readonly #validate: ObjectPoolOptions<T>['validate']
+export class Validator<T extends object> {
+  readonly #validate: CheckedOptions<T>['validate']
+  readonly #afterIdleMs: number
   readonly #timeoutMs: number
-  readonly #onVerdict: (entry: E, valid: boolean) => void
+  readonly #onVerdict: OnVerdict<T>
   #pending = 0
   #answersLater = false
 
-  constructor(
-    validate: ObjectPoolOptions<T>['validate'],
-    timeoutMs: number,
-    onVerdict: (entry: E, valid: boolean) => void,
-  ) {
-    this.#validate = validate
-    this.#timeoutMs = timeoutMs
+  constructor(options: CheckedOptions<T>, onVerdict: OnVerdict<T>) {
+    this.#validate = options.validate
+    this.#afterIdleMs = options.validateAfterIdleMs ?? 0
+    this.#timeoutMs = options.hookTimeoutMs
     this.#onVerdict = onVerdict
   }
 
@@ -31,14 +33,23 @@ export class Validator<T extends object, E extends Loan<T>> {
     return this.#answersLater
   }
 
+  /** Whether `validate` has to be asked. */
+  isDue(entry: Entry<T>): boolean {
+    return (
+      this.#validate !== undefined &&
+      (this.#afterIdleMs === 0 || coarseNow() - entry.since >= this.#afterIdleMs)
+    )
+  }
+
   /** True for a yes at once. Any other answer goes to the verdict handler, a synchronous no before this returns. */
-  isValid(entry: E): boolean {
-    if (this.#validate === undefined) return true
+  isValid(entry: Entry<T>): boolean {
+    if (!this.isDue(entry)) return true
     let verdict: boolean | Promise<boolean>
     try {
-      verdict = this.#validate(entry.object)
-    } catch {
-      verdict = false
+      verdict = this.#validate!(entry.object)
+    } catch (cause) {
+      this.#onVerdict(entry, false, cause)
+      return false
     }
     if (isThenable(verdict)) {
       void this.#settle(entry, verdict)
@@ -50,16 +61,17 @@ export class Validator<T extends object, E extends Loan<T>> {
     return false
   }
 
-  async #settle(entry: E, verdict: Promise<boolean>): Promise<void> {
+  async #settle(entry: Entry<T>, verdict: Promise<boolean>): Promise<void> {
     this.#answersLater = true
     this.#pending++
     let valid = false
+    let cause: unknown
     try {
       valid = await within(verdict, { timeoutMs: this.#timeoutMs })
-    } catch {
-      // A check that failed is a no.
+    } catch (error) {
+      cause = error
     }
     this.#pending--
-    this.#onVerdict(entry, valid)
+    this.#onVerdict(entry, valid, cause)
   }
 }

@@ -1,11 +1,31 @@
-/** One caller waiting for an object. */
-export interface Waiter<T> {
+import type { Taker } from './taker.ts'
+
+/** One caller waiting for an object: a link of the line itself, so that joining it costs one allocation. */
+export class Waiter<T> {
   readonly resolve: (object: T) => void
   readonly reject: (reason: unknown) => void
   readonly priority: number
   readonly since: number
   readonly deadline: number
   readonly signal: AbortSignal | undefined
+  readonly taker: Taker | undefined
+  before: Waiter<T> | undefined = undefined
+  after: Waiter<T> | undefined = undefined
+  onAbort: (() => void) | undefined = undefined
+
+  constructor(
+    resolve: (object: T) => void,
+    reject: (reason: unknown) => void,
+    wait: { priority: number; timeoutMs: number; signal: AbortSignal | undefined; taker: Taker | undefined },
+  ) {
+    this.resolve = resolve
+    this.reject = reject
+    this.priority = wait.priority
+    this.since = performance.now()
+    this.deadline = this.since + wait.timeoutMs
+    this.signal = wait.signal
+    this.taker = wait.taker
+  }
 }
 
 /** Who hears of a caller that left the line unserved. */
@@ -15,20 +35,14 @@ export interface WaiterHandlers<T> {
   readonly onAbort: () => void
 }
 
-interface Node<T> extends Waiter<T> {
-  before: Node<T> | undefined
-  after: Node<T> | undefined
-  onAbort: (() => void) | undefined
-}
-
 /**
  * The line of callers: by priority, then by arrival. A waiter leaves it by being taken, by its signal or by
  * its deadline. One timer serves all deadlines; it keeps the process alive only while somebody waits.
  */
 export class WaiterQueue<T> {
   readonly #handlers: WaiterHandlers<T>
-  #first: Node<T> | undefined
-  #last: Node<T> | undefined
+  #first: Waiter<T> | undefined
+  #last: Waiter<T> | undefined
   #size = 0
   #timer: NodeJS.Timeout | undefined
   #timerDue = Infinity
@@ -42,19 +56,19 @@ export class WaiterQueue<T> {
   }
 
   push(waiter: Waiter<T>): void {
-    const node: Node<T> = { ...waiter, before: this.#last, after: undefined, onAbort: undefined }
-    while (node.before !== undefined && node.before.priority < node.priority) {
-      node.after = node.before
-      node.before = node.before.before
+    waiter.before = this.#last
+    while (waiter.before !== undefined && waiter.before.priority < waiter.priority) {
+      waiter.after = waiter.before
+      waiter.before = waiter.before.before
     }
     // Before it is in the line: what is no signal throws here.
-    this.#listen(node)
-    if (node.before === undefined) this.#first = node
-    else node.before.after = node
-    if (node.after === undefined) this.#last = node
-    else node.after.before = node
+    this.#listen(waiter)
+    if (waiter.before === undefined) this.#first = waiter
+    else waiter.before.after = waiter
+    if (waiter.after === undefined) this.#last = waiter
+    else waiter.after.before = waiter
     this.#size++
-    this.#watch(node.deadline)
+    this.#watch(waiter.deadline)
   }
 
   shift(): Waiter<T> | undefined {
@@ -73,23 +87,23 @@ export class WaiterQueue<T> {
     this.#timerDue = Infinity
   }
 
-  #listen(node: Node<T>): void {
-    const { signal } = node
+  #listen(waiter: Waiter<T>): void {
+    const { signal } = waiter
     if (signal === undefined) return
-    node.onAbort = () => {
-      this.#remove(node)
-      node.reject(signal.reason)
+    waiter.onAbort = () => {
+      this.#remove(waiter)
+      waiter.reject(signal.reason)
       this.#handlers.onAbort()
     }
-    signal.addEventListener('abort', node.onAbort)
+    signal.addEventListener('abort', waiter.onAbort)
   }
 
-  #remove(node: Node<T>): void {
-    if (node.before === undefined) this.#first = node.after
-    else node.before.after = node.after
-    if (node.after === undefined) this.#last = node.before
-    else node.after.before = node.before
-    if (node.onAbort !== undefined) node.signal?.removeEventListener('abort', node.onAbort)
+  #remove(waiter: Waiter<T>): void {
+    if (waiter.before === undefined) this.#first = waiter.after
+    else waiter.before.after = waiter.after
+    if (waiter.after === undefined) this.#last = waiter.before
+    else waiter.after.before = waiter.before
+    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
     this.#size--
     if (this.#size === 0) this.#timer?.unref()
   }
@@ -107,15 +121,15 @@ export class WaiterQueue<T> {
   #expire(): void {
     this.#timerDue = Infinity
     const now = performance.now()
-    const expired: Node<T>[] = []
+    const expired: Waiter<T>[] = []
     let nearest = Infinity
-    for (let node = this.#first; node !== undefined; node = node.after) {
-      if (node.deadline <= now) expired.push(node)
-      else if (node.deadline < nearest) nearest = node.deadline
+    for (let waiter = this.#first; waiter !== undefined; waiter = waiter.after) {
+      if (waiter.deadline <= now) expired.push(waiter)
+      else if (waiter.deadline < nearest) nearest = waiter.deadline
     }
     if (nearest < Infinity) this.#watch(nearest)
     // All are out of the line before any is told: whoever is told may serve the others.
-    for (const node of expired) this.#remove(node)
-    for (const node of expired) this.#handlers.onTimeout(node)
+    for (const waiter of expired) this.#remove(waiter)
+    for (const waiter of expired) this.#handlers.onTimeout(waiter)
   }
 }

@@ -19,6 +19,15 @@ test('close waits for every object to be back and destroyed', async () => {
   expect(await pool.close()).toBe(await closing)
 })
 
+test('what comes back while the pool closes is destroyed, also when nothing was idle', async () => {
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+  const lent = await pool.acquire()
+  const closing = pool.close()
+  pool.release(lent)
+  expect(pool.stats()).toMatchObject({ size: 0, idle: 0 })
+  expect(await closing).toMatchObject({ closed: true })
+})
+
 test('close serves those who wait already', async () => {
   const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
   const lent = await pool.acquire()

@@ -95,26 +95,62 @@ test('a factory that gives no object, or the same one twice, has failed', async 
   await expect(twice.warm(2)).rejects.toThrow('create gave an object that the pool has already')
 })
 
-test('an idle object is destroyed after its time, but never below the minimum', async () => {
+test('preCreate makes the minimum in the background, and what is missing again', async () => {
+  const pool = new ObjectPool({ create: () => ({}), minSize: 2, maxSize: 3, preCreate: true })
+  expect(pool.stats().size).toBe(0)
+  await Promise.resolve()
+  expect(pool.stats()).toMatchObject({ idle: 2, created: 2 })
+  pool.destroy(pool.tryAcquire()!)
+  expect(pool.stats()).toMatchObject({ idle: 2, created: 3 })
+  await pool.close()
+  expect(pool.stats()).toMatchObject({ size: 0, created: 3 })
+})
+
+test('preCreate survives a factory that fails at first', async () => {
   vi.useFakeTimers()
   try {
-    const ended: string[] = []
-    const pool = new ObjectPool({
-      create: () => ({}),
-      destroy: (_, reason) => void ended.push(reason),
-      minSize: 1,
-      maxSize: 3,
-      idleTimeoutMs: 1000,
-    })
-    await pool.warm(3)
-    await vi.advanceTimersByTimeAsync(900)
-    expect(pool.stats().idle).toBe(3)
+    let failures = 3
+    const create = (): object => {
+      if (failures-- > 0) throw new Error('not yet')
+      return {}
+    }
+    const pool = new ObjectPool({ create, minSize: 2, maxSize: 2, preCreate: true, createBackoffMs: 10 })
     await vi.advanceTimersByTimeAsync(1000)
-    expect(pool.stats().idle).toBe(1)
-    expect(ended).toEqual(['idle', 'idle'])
+    expect(pool.stats()).toMatchObject({ idle: 2, createFailures: 3 })
   } finally {
     vi.useRealTimers()
   }
+})
+
+test('no more creations are under way than allowed, and all who wait are served', async () => {
+  let underWay = 0
+  let most = 0
+  const pool = new ObjectPool({
+    create: async () => {
+      most = Math.max(most, ++underWay)
+      await new Promise(setImmediate)
+      underWay--
+      return {}
+    },
+    maxSize: 10,
+    maxCreating: 3,
+  })
+  const objects = await Promise.all([pool.warm(4), ...Array.from({ length: 10 }, () => pool.acquire())])
+  expect(new Set(objects).size).toBe(11)
+  expect(most).toBe(3)
+})
+
+test('a warm-up is over when a pool made smaller meanwhile is full', async () => {
+  const made: (() => void)[] = []
+  const create = (): Promise<object> => new Promise((resolve) => made.push(() => resolve({})))
+  const pool = new ObjectPool({ create, maxSize: 4, maxCreating: 1 })
+  const warming = pool.warm(4)
+  pool.resize({ maxSize: 2 })
+  made[0]!()
+  await expect.poll(() => made.length).toBe(2)
+  made[1]!()
+  await warming
+  expect(pool.stats()).toMatchObject({ idle: 2, created: 2 })
 })
 
 test('a destroy that throws or rejects is counted and harms nothing', async () => {

@@ -42,23 +42,26 @@ test('returning twice, or what was never lent, throws at once', async () => {
   const pool = new ObjectPool({ name: 'experts', create: things(), maxSize: 1 })
   const object = await pool.acquire()
   pool.release(object)
-  expect(() => pool.release(object)).toThrow('release: the object was returned to experts already')
-  expect(() => pool.release({ id: 9 })).toThrow('release: the object is not of experts, or no longer')
+  expect(() => pool.release(object)).toThrow('the object was returned to experts already')
+  expect(() => pool.release({ id: 9 })).toThrow('the object is not of experts, or no longer')
   expect(() => pool.destroy(object)).toThrow(TypeError)
+  pool.destroy(pool.tryAcquire()!)
+  expect(() => pool.release(object)).toThrow('the object is not of experts, or no longer')
 })
 
-test('a destroyed object makes room for a new one', async () => {
+test('a destroyed object makes room for a new one, and its end is told with the cause', async () => {
   const ended: unknown[] = []
   const pool = new ObjectPool({
     create: things(),
-    destroy: (object, reason) => void ended.push([object.id, reason]),
+    destroy: (object, ...why) => void ended.push([object.id, ...why]),
     maxSize: 1,
   })
   const broken = await pool.acquire()
   const next = pool.acquire()
-  pool.destroy(broken)
+  pool.destroy(broken, 'wrong checksum')
   expect(await next).toEqual({ id: 2 })
-  expect(ended).toEqual([[1, 'broken']])
+  expect(ended).toEqual([[1, 'broken', 'wrong checksum']])
+  expect(() => pool.release(broken)).toThrow('the object is not of')
 })
 
 test('reset runs before the next loan, and its failure destroys the object', async () => {
@@ -131,6 +134,16 @@ test('a lease returns its object once, and its value is gone after that', async 
   expect(again.value).toBe(value)
 })
 
+test('a lease that has ended cannot be released, even when its object is lent again', async () => {
+  const pool = new ObjectPool({ create: things(), maxSize: 1 })
+  const lease = await pool.lease()
+  lease.release()
+  expect(() => lease.release()).toThrow('this lease has ended')
+  const again = pool.tryLease()!
+  expect(() => lease.release()).toThrow(TypeError)
+  expect(again.value).toEqual({ id: 1 })
+})
+
 test('use returns the object when the work fails, also when the work destroyed it', async () => {
   const pool = new ObjectPool({ create: things(), maxSize: 1 })
   await expect(pool.use(() => Promise.reject(new Error('work')))).rejects.toThrow('work')
@@ -155,6 +168,30 @@ test('warm creates up to the minimum, and says why it could not', async () => {
   })
 })
 
+test('a pool as large as it likes is filled without running out of stack', async () => {
+  const pool = new ObjectPool({ create: things(), maxSize: 20_000 })
+  await pool.warm(20_000)
+  expect(pool.stats().idle).toBe(20_000)
+})
+
+test('nobody overtakes who waits, not even from within a callback of the pool', async () => {
+  const taken: unknown[] = []
+  const pool: ObjectPool<{ id: number }> = new ObjectPool({
+    create: things(),
+    validate: () => {
+      taken.push(pool.tryAcquire())
+      return true
+    },
+    maxSize: 2,
+  })
+  const [a, b] = [await pool.acquire(), await pool.acquire()]
+  const waiting = pool.acquire()
+  pool.release(a)
+  pool.release(b)
+  expect(await waiting).toBe(a)
+  expect(taken).toEqual([undefined])
+})
+
 test('resize drops idle objects at once and lent ones when they come back', async () => {
   const pool = new ObjectPool({ create: things(), maxSize: 3 })
   const [a, b] = [await pool.acquire(), await pool.acquire()]
@@ -177,11 +214,8 @@ test('clear destroys what is idle and leaves loans alone', async () => {
   expect(pool.tryAcquire()).toBe(lent)
 })
 
-test('holders lists the loans, and stats is a frozen snapshot', async () => {
-  const pool = new ObjectPool({ create: things(), maxSize: 2 })
-  await pool.acquire()
-  expect(pool.holders()).toEqual([{ heldMs: expect.any(Number) }])
-  expect(Object.isFrozen(pool.stats())).toBe(true)
+test('a snapshot of the figures is frozen', () => {
+  expect(Object.isFrozen(new ObjectPool({ create: things(), maxSize: 2 }).stats())).toBe(true)
 })
 
 test('a pool is listed among the instruments until it closes', async () => {

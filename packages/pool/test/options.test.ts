@@ -10,6 +10,11 @@ const wrong: [Partial<Record<keyof ObjectPoolOptions<object>, unknown>>, string]
   [{ order: 'random' }, "order must be 'lifo' or 'fifo', got 'random'"],
   [{ create: 7 }, 'create must be a function, got 7'],
   [{ reset: true }, 'reset must be a function, got true'],
+  [{ onLeak: 'log' }, "onLeak must be a function, got 'log'"],
+  [{ maxCreating: 0 }, 'maxCreating must be an integer from 1, got 0'],
+  [{ maxUses: 1.5 }, 'maxUses must be an integer from 1, got 1.5'],
+  [{ preCreate: 3 }, 'preCreate must be true or false, got 3'],
+  [{ leakAfterMs: -1 }, 'leakAfterMs must be milliseconds from 1 to 2147483647, got -1'],
   [{ acquireTimeoutMs: 0 }, 'acquireTimeoutMs must be milliseconds from 1 to 2147483647, got 0'],
   [{ idleTimeoutMs: Infinity }, 'idleTimeoutMs must be milliseconds from 1 to 2147483647, got Infinity'],
 ]

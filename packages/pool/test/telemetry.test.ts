@@ -22,6 +22,6 @@ test('every event of a pool has its channel', async () => {
     ['code:pool:create', { pool: 'p', ms, ok: true }],
     ['code:pool:timeout', { pool: 'p', waitedMs: ms, inUse: 1, waiting: 0 }],
     ['code:pool:release', { pool: 'p', heldMs: ms }],
-    ['code:pool:destroy', { pool: 'p', reason: 'closed' }],
+    ['code:pool:destroy', { pool: 'p', reason: 'closed', cause: undefined }],
   ])
 })
