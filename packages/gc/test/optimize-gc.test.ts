@@ -21,6 +21,20 @@ test("a user's own options stay in front of those of the plan, and his own sizes
   expect(plan.settings[0]).toMatchObject({ sizeMib: 2, origin: 'given', confirmed: true })
 })
 
+test.each([
+  ['take effect', [], 100 + 12],
+  ['are ignored beside a flag for the semi-space', ['--max-semi-space-size=8'], 100 + 3 * 8],
+  ['are ignored beside a flag for the old space', ['--max-old-space-size=200'], 200 + 12],
+])('the limits of a worker thread %s', async (_, flags, heapLimitMib) => {
+  const program = `
+    const { Worker } = require('node:worker_threads')
+    const inWorker = "require('node:worker_threads').parentPort.postMessage(require('node:v8').getHeapStatistics())"
+    const resourceLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 100 }
+    new Worker(inWorker, { eval: true, resourceLimits })
+      .on('message', ({ heap_size_limit }) => console.log(heap_size_limit / 2 ** 20))`
+  expect(await runNode([...flags, '-e', program])).toBe(heapLimitMib)
+})
+
 test('a plan alone starts nothing anew', () => {
   const plan = optimizeGc()
   expect(plan.evidence.node).toBe(process.versions.node)
