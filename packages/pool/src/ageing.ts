@@ -51,8 +51,9 @@ export class Ageing<T extends object> {
     const now = performance.now()
     for (const entry of this.#handlers.entries()) {
       if (entry.diesAt <= now) entry.lastLoan = entry.loan
-      if (entry.lent && entry.reportedLoan !== entry.loan && now - entry.since >= this.#leakAfterMs) {
-        entry.reportedLoan = entry.loan
+      const { lentAt, loan } = entry
+      if (lentAt >= 0 && now - lentAt >= this.#leakAfterMs && entry.reportedLoan !== loan) {
+        entry.reportedLoan = loan
         this.#handlers.onLeak(entry)
       }
     }

@@ -16,7 +16,7 @@ export interface Lease<T extends object> extends Disposable {
 export interface Loan<T extends object> {
   readonly object: T
   readonly loan: number
-  readonly lent: boolean
+  readonly lentAt: number
 }
 
 export class PoolLease<T extends object> implements Lease<T> {
@@ -49,6 +49,6 @@ export class PoolLease<T extends object> implements Lease<T> {
   }
 
   get #current(): boolean {
-    return this.#entry.lent && this.#entry.loan === this.#loan
+    return this.#entry.lentAt >= 0 && this.#entry.loan === this.#loan
   }
 }

@@ -16,7 +16,7 @@ import {
 import type { CloseReport, Holder, PoolStats } from './report.ts'
 import type { Entry, Shelf } from './shelf.ts'
 import { Stock } from './stock.ts'
-import { labelled } from './taker.ts'
+import { framesOfAcquire, labelled } from './taker.ts'
 import { isThenable } from './thenable.ts'
 import { Waiter } from './waiter-queue.ts'
 import { within } from './within.ts'
@@ -71,17 +71,21 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
       checkAcquire(options)
       if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     }
-    const entry = this.#shelf.lendNext()
+    const entry = this.#shelf.lendNext(framesOfAcquire)
     if (entry !== undefined) {
       if (options?.label !== undefined) entry.taker = labelled(entry.taker, options.label)
-      return Promise.resolve(entry.object)
+      return (entry.promise ??= Promise.resolve(entry.object))
     }
     if (this.#closed !== undefined) return Promise.reject(this.#closedError())
     const { signal, priority = 0, timeoutMs = this.#options.acquireTimeoutMs, label } = options ?? {}
-    const taker = this.#shelf.takers.next(label)
-    return new Promise((resolve, reject) => {
-      this.#stock.wait(new Waiter(resolve, reject, { signal, priority, timeoutMs, taker }))
-    })
+    const taker = this.#shelf.takers.ofWaiter(label)
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    try {
+      this.#stock.wait(new Waiter(resolve, reject, { priority, timeoutMs, taker }), signal)
+    } catch (error) {
+      reject(error)
+    }
+    return promise
   }
 
   /**
@@ -110,7 +114,8 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
 
   /** Runs `work` with a lent object and returns the object whatever happens. Rejects as `acquire` does. */
   async use<R>(work: (object: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
-    const lease = (options === undefined ? this.tryLease() : undefined) ?? (await this.lease(options))
+    const entry = options === undefined ? this.#shelf.lendNext() : undefined
+    const lease = entry ? new PoolLease(entry, this.#returnLease) : await this.lease(options)
     try {
       return await work(lease.value)
     } finally {

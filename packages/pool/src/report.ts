@@ -36,11 +36,11 @@ export type PoolStats = Readonly<{
   destroyFailures: number
 }>
 
-export function holderOf({ since, taker }: { since: number; taker: Taker | undefined }): Holder {
+export function holderOf({ lentAt, taker }: { lentAt: number; taker: Taker | undefined }): Holder {
   const site = siteOf(taker)
   const { label } = taker ?? {}
   return Object.freeze({
-    heldMs: Math.max(0, performance.now() - since),
+    heldMs: Math.max(0, performance.now() - lentAt),
     ...(site !== undefined && { site }),
     ...(label !== undefined && { label }),
   })

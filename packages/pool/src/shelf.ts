@@ -2,17 +2,18 @@ import { coarseNow } from './coarse-clock.ts'
 import type { Loan } from './lease.ts'
 import { holderOf, type Holder } from './report.ts'
 import type { CheckedOptions } from './options.ts'
-import { TakerSampler, type Taker } from './taker.ts'
+import { framesAtOnce, TakerSampler, type Taker } from './taker.ts'
 import { acquireChannel, releaseChannel } from './telemetry.ts'
 import type { Validator } from './validator.ts'
+import type { Waiter } from './waiter-queue.ts'
 
 /** One object of the pool: lent, idle, or on its way from one to the other. */
 export interface Entry<T extends object> extends Loan<T> {
-  lent: boolean
   /** How often it has been lent. */
   loan: number
-  /** When it was lent or came back last, by the coarse clock. */
-  since: number
+  /** When it was lent and when it came back last, by the coarse clock; `lentAt` is -1 while it is not lent. */
+  lentAt: number
+  idleAt: number
   /** When its lifetime is over, by the exact clock. */
   readonly diesAt: number
   /** The loan after which it goes: `maxUses`, or the one during which its lifetime ended. */
@@ -20,6 +21,8 @@ export interface Entry<T extends object> extends Loan<T> {
   /** The loan that was reported as a leak last. */
   reportedLoan: number
   taker: Taker | undefined
+  /** Resolved to the object, for whoever awaits it while it is idle: made once, it saves each of them one. */
+  promise: Promise<T> | undefined
 }
 
 /**
@@ -29,6 +32,8 @@ export interface Entry<T extends object> extends Loan<T> {
 export class Shelf<T extends object> {
   readonly #pool: string
   readonly #newestFirst: boolean
+  /** Whether lending is a `pop`, as it is for most pools. */
+  readonly #isStack: boolean
   readonly #maxUses: number
   readonly #validator: Validator<T> | undefined
   readonly #entries = new Map<T, Entry<T>>()
@@ -45,6 +50,7 @@ export class Shelf<T extends object> {
   constructor(pool: string, options: CheckedOptions<T>, validator: Validator<T>) {
     this.#pool = pool
     this.#newestFirst = options.order === 'lifo'
+    this.#isStack = this.#newestFirst && options.validate === undefined
     this.#maxUses = options.maxUses ?? -1
     this.#validator = options.validate && validator
     this.takers = new TakerSampler(options.leakAfterMs !== undefined)
@@ -57,7 +63,7 @@ export class Shelf<T extends object> {
   /** Counted when somebody asks, since every loan would have to keep the count. */
   get inUse(): number {
     let lent = 0
-    for (const entry of this.#entries.values()) if (entry.lent) lent++
+    for (const entry of this.#entries.values()) if (entry.lentAt >= 0) lent++
     return lent
   }
 
@@ -81,13 +87,14 @@ export class Shelf<T extends object> {
     if (this.#entries.has(object)) throw new TypeError('create gave an object that the pool has already')
     const entry = {
       object,
-      lent: false,
       loan: 0,
-      since: coarseNow(),
+      lentAt: -1,
+      idleAt: coarseNow(),
       diesAt,
       lastLoan: this.#maxUses,
       reportedLoan: 0,
       taker: undefined,
+      promise: undefined,
     }
     this.#entries.set(object, entry)
     return entry
@@ -102,13 +109,13 @@ export class Shelf<T extends object> {
     return this.#entries.get(object)
   }
 
-  /** Lends what can be lent at once. */
-  lendNext(): Entry<T> | undefined {
+  /** Lends what can be lent at once. `frames` is how much of the stack to keep when it is captured. */
+  lendNext(frames: number = framesAtOnce): Entry<T> | undefined {
     if (!this.isOpen) return undefined
-    const entry = this.#validator === undefined ? this.take() : this.#takeValid(this.#validator)
+    const entry = this.#isStack ? this.#idle.pop() : this.#takeValid()
     if (entry !== undefined) {
       this.lend(entry)
-      if (--this.takers.left === 0) entry.taker = this.takers.capture()
+      if (--this.takers.left === 0) entry.taker = this.takers.capture(frames)
     }
     return entry
   }
@@ -139,13 +146,13 @@ export class Shelf<T extends object> {
     return this.#idle.shift()
   }
 
-  /** Notes a loan; `waitingSince` is when its taker began to wait, by the exact clock. */
-  lend(entry: Entry<T>, waitingSince?: number): void {
-    entry.lent = true
+  /** Notes a loan, and to whom, if the taker had to wait. */
+  lend(entry: Entry<T>, waiter?: Waiter<T>): void {
     entry.loan++
-    entry.since = coarseNow()
-    this.#latest = entry
-    if (acquireChannel.hasSubscribers) this.#publishAcquire(waitingSince)
+    entry.lentAt = coarseNow()
+    if (this.#latest !== entry) this.#latest = entry
+    if (waiter !== undefined) entry.taker = waiter.taker
+    if (acquireChannel.hasSubscribers) this.#publishAcquire(waiter)
   }
 
   /** Ends a loan. @throws {TypeError} when there is none */
@@ -153,16 +160,18 @@ export class Shelf<T extends object> {
     // What was lent last is often the first to come back, and comparing is cheaper than hashing.
     let entry = this.#latest
     if (entry === undefined || entry.object !== object) entry = this.#entries.get(object)
-    if (entry === undefined || !entry.lent) throw this.#notLent(entry)
+    if (entry === undefined || entry.lentAt < 0) throw this.#notLent(entry)
     if (releaseChannel.hasSubscribers) this.#publishRelease(entry)
-    entry.lent = false
-    entry.since = coarseNow()
+    entry.lentAt = -1
+    entry.idleAt = coarseNow()
     if (entry.taker !== undefined) entry.taker = undefined
     return entry
   }
 
-  /** Past those that `validate` would answer for only later. */
-  #takeValid(validator: Validator<T>): Entry<T> | undefined {
+  /** The next that is valid, past those that `validate` would answer for only later. */
+  #takeValid(): Entry<T> | undefined {
+    const validator = this.#validator
+    if (validator === undefined) return this.take()
     const next = (): Entry<T> | undefined =>
       validator.answersLater ? this.takeWhere((entry) => !validator.isDue(entry)) : this.take()
     for (let entry = next(); entry !== undefined; entry = next()) {
@@ -171,13 +180,12 @@ export class Shelf<T extends object> {
     return undefined
   }
 
-  #publishAcquire(waitingSince: number | undefined): void {
-    const waitedMs = waitingSince === undefined ? 0 : performance.now() - waitingSince
-    acquireChannel.publish({ pool: this.#pool, waitedMs })
+  #publishAcquire(waiter: Waiter<T> | undefined): void {
+    acquireChannel.publish({ pool: this.#pool, waitedMs: waiter === undefined ? 0 : waiter.waitedMs })
   }
 
-  #publishRelease({ since }: Entry<T>): void {
-    releaseChannel.publish({ pool: this.#pool, heldMs: coarseNow() - since })
+  #publishRelease({ lentAt }: Entry<T>): void {
+    releaseChannel.publish({ pool: this.#pool, heldMs: coarseNow() - lentAt })
   }
 
   #notLent(entry: Entry<T> | undefined): TypeError {
@@ -190,7 +198,7 @@ export class Shelf<T extends object> {
 
   /** The loans of this moment, the oldest first. */
   holders(): readonly Holder[] {
-    const lent = [...this.#entries.values()].filter((entry) => entry.lent)
+    const lent = [...this.#entries.values()].filter((entry) => entry.lentAt >= 0)
     return lent.map((entry) => holderOf(entry)).toSorted((a, b) => b.heldMs - a.heldMs)
   }
 }

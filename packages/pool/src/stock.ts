@@ -74,14 +74,14 @@ export class Stock<T extends object> {
   }
 
   /** Puts a caller in the line. @throws {PoolError} POOL_QUEUE_FULL */
-  wait(waiter: Waiter<T>): void {
+  wait(waiter: Waiter<T>, signal: AbortSignal | undefined): void {
     const waiting = this.#waiters.size
     if (this.shelf.idle === 0 && waiting - this.#coming >= this.#options.maxWaiting) {
       throw this.error('POOL_QUEUE_FULL', `${waiting} callers wait already`)
     }
     this.shelf.isOpen = false
-    this.#waiters.push(waiter)
-    this.#serve()
+    this.#waiters.push(waiter, signal)
+    if (this.shelf.idle > 0 || this.#hasRoom) this.#serve()
   }
 
   /** Finds a place for an object that nobody has. */
@@ -91,8 +91,9 @@ export class Stock<T extends object> {
     if (this.#owned > this.#maxSize) return this.end(entry, 'resized')
     if (entry.loan === entry.lastLoan)
       return this.end(entry, this.#ageing.isOver(entry) ? 'expired' : 'worn-out')
-    this.shelf.put(entry)
-    this.#serve()
+    if (this.#waiters.size > 0 && this.#options.validate === undefined) this.#lendToNext(entry)
+    else this.shelf.put(entry)
+    if (this.#waiters.size === 0 || this.shelf.idle > 0) this.#serve()
   }
 
   end(entry: Entry<T>, reason: DestroyReason, cause?: unknown): void {
@@ -235,8 +236,7 @@ export class Stock<T extends object> {
   #lendToNext(entry: Entry<T>): void {
     const waiter = this.#waiters.shift()
     if (waiter === undefined) return this.place(entry)
-    this.shelf.lend(entry, waiter.since)
-    entry.taker = waiter.taker
+    this.shelf.lend(entry, waiter)
     waiter.resolve(entry.object)
   }
 
@@ -254,15 +254,14 @@ export class Stock<T extends object> {
     const { idleTimeoutMs } = this.#options
     if (idleTimeoutMs === undefined) return
     const idleSince = performance.now() - idleTimeoutMs
-    while (this.shelf.size > this.#minSize && (this.shelf.oldest?.since ?? Infinity) <= idleSince)
+    while (this.shelf.size > this.#minSize && (this.shelf.oldest?.idleAt ?? Infinity) <= idleSince)
       this.end(this.shelf.takeOldest()!, 'idle')
   }
 
   #timeOut(waiter: Waiter<T>): void {
     this.shelf.takers.watch()
-    const waitedMs = performance.now() - waiter.since
     const [oldest] = this.holders()
-    waiter.reject(this.#incidents.timeout(waitedMs, this.stats(), oldest, this.#creator.lastFailure))
+    waiter.reject(this.#incidents.timeout(waiter.waitedMs, this.stats(), oldest, this.#creator.lastFailure))
     this.#serve()
   }
 

@@ -5,11 +5,13 @@ export interface Taker {
   readonly label?: string | undefined
 }
 
-/** One stack in so many loans, and a short one: capturing costs about half a microsecond a frame. */
+/** One stack in so many loans, and a short one: capturing costs about half a microsecond a frame (bench). */
 const sampledEvery = 1024
-const sampledFrames = 5
+/** Up to the caller of `tryAcquire`, and up to that of `use` when it has to `acquire`. */
+export const framesAtOnce = 4
+export const framesOfAcquire = 6
 
-/** After a caller waited in vain, this many loans in a row are worth the price. */
+/** After a caller waited in vain, this many loans in a row are worth a whole stack. */
 const watched = 64
 
 /** Decides which loans get a call stack: each, or one in 1,024, the first among them. */
@@ -23,16 +25,19 @@ export class TakerSampler {
     this.#each = each
   }
 
-  next(label: string | undefined): Taker | undefined {
-    return labelled(--this.left === 0 ? this.capture() : undefined, label)
+  ofWaiter(label: string | undefined): Taker | undefined {
+    return labelled(--this.left === 0 ? this.capture(framesOfAcquire) : undefined, label)
   }
 
-  capture(): Taker {
-    this.left = this.#each || this.#toWatch-- > 0 ? 1 : sampledEvery
-    const { stackTraceLimit } = Error
-    if (!this.#each) Error.stackTraceLimit = Math.min(sampledFrames, stackTraceLimit)
-    const taker: Taker = new Error('taken')
-    Error.stackTraceLimit = stackTraceLimit
+  capture(frames: number): Taker {
+    const whole = this.#each || this.#toWatch > 0
+    this.left = whole ? 1 : sampledEvery
+    if (this.#toWatch > 0) this.#toWatch--
+    const limit = Error.stackTraceLimit
+    // `Reflect.set`, since the limit of a hardened process cannot be set.
+    if (!whole) Reflect.set(Error, 'stackTraceLimit', Math.min(frames, limit))
+    const taker = new Error('taken')
+    if (!whole) Reflect.set(Error, 'stackTraceLimit', limit)
     return taker
   }
 

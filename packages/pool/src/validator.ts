@@ -37,7 +37,7 @@ export class Validator<T extends object> {
   isDue(entry: Entry<T>): boolean {
     return (
       this.#validate !== undefined &&
-      (this.#afterIdleMs === 0 || coarseNow() - entry.since >= this.#afterIdleMs)
+      (this.#afterIdleMs === 0 || coarseNow() - entry.idleAt >= this.#afterIdleMs)
     )
   }
 

@@ -1,32 +1,43 @@
 import type { Taker } from './taker.ts'
+import { acquireChannel } from './telemetry.ts'
+
+/** What a caller who must wait has asked for. */
+export interface Wait {
+  readonly priority: number
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  readonly taker?: Taker | undefined
+}
 
 /** One caller waiting for an object: a link of the line itself, so that joining it costs one allocation. */
 export class Waiter<T> {
   readonly resolve: (object: T) => void
   readonly reject: (reason: unknown) => void
   readonly priority: number
-  readonly since: number
-  readonly deadline: number
-  readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number
   readonly taker: Taker | undefined
+  /** When the wait began, or `unknown`: most waits are over before anybody has to look at a clock. */
+  since: number = unknown
   before: Waiter<T> | undefined = undefined
   after: Waiter<T> | undefined = undefined
-  onAbort: (() => void) | undefined = undefined
+  /** Takes the listener off its signal, if it has one. */
+  stopListening: (() => void) | undefined = undefined
 
-  constructor(
-    resolve: (object: T) => void,
-    reject: (reason: unknown) => void,
-    wait: { priority: number; timeoutMs: number; signal: AbortSignal | undefined; taker: Taker | undefined },
-  ) {
+  constructor(resolve: (object: T) => void, reject: (reason: unknown) => void, wait: Wait) {
     this.resolve = resolve
     this.reject = reject
     this.priority = wait.priority
-    this.since = performance.now()
-    this.deadline = this.since + wait.timeoutMs
-    this.signal = wait.signal
+    this.timeoutMs = wait.timeoutMs
     this.taker = wait.taker
+    if (acquireChannel.hasSubscribers) this.since = performance.now()
+  }
+
+  get waitedMs(): number {
+    return this.since === unknown ? 0 : performance.now() - this.since
   }
 }
+
+const unknown = -1
 
 /** Who hears of a caller that left the line unserved. */
 export interface WaiterHandlers<T> {
@@ -35,9 +46,13 @@ export interface WaiterHandlers<T> {
   readonly onAbort: () => void
 }
 
+/** How often the line is looked over, in milliseconds: a wait may last up to twice as long beyond its limit. */
+const sweepEveryMs = 10
+
 /**
  * The line of callers: by priority, then by arrival. A waiter leaves it by being taken, by its signal or by
- * its deadline. One timer serves all deadlines; it keeps the process alive only while somebody waits.
+ * its time limit. One timer serves all limits, and only while somebody waits; a clock is read for those alone
+ * who are still there when it fires.
  */
 export class WaiterQueue<T> {
   readonly #handlers: WaiterHandlers<T>
@@ -45,7 +60,6 @@ export class WaiterQueue<T> {
   #last: Waiter<T> | undefined
   #size = 0
   #timer: NodeJS.Timeout | undefined
-  #timerDue = Infinity
 
   constructor(handlers: WaiterHandlers<T>) {
     this.#handlers = handlers
@@ -55,20 +69,20 @@ export class WaiterQueue<T> {
     return this.#size
   }
 
-  push(waiter: Waiter<T>): void {
-    waiter.before = this.#last
-    while (waiter.before !== undefined && waiter.before.priority < waiter.priority) {
-      waiter.after = waiter.before
-      waiter.before = waiter.before.before
-    }
+  push(waiter: Waiter<T>, signal: AbortSignal | undefined): void {
     // Before it is in the line: what is no signal throws here.
-    this.#listen(waiter)
-    if (waiter.before === undefined) this.#first = waiter
-    else waiter.before.after = waiter
-    if (waiter.after === undefined) this.#last = waiter
-    else waiter.after.before = waiter
+    if (signal !== undefined) this.#listen(waiter, signal)
+    let before = this.#last
+    while (before !== undefined && before.priority < waiter.priority) before = before.before
+    const after = before === undefined ? this.#first : before.after
+    waiter.before = before
+    waiter.after = after
+    if (before === undefined) this.#first = waiter
+    else before.after = waiter
+    if (after === undefined) this.#last = waiter
+    else after.before = waiter
     this.#size++
-    this.#watch(waiter.deadline)
+    this.#timer ??= setInterval(() => this.#sweep(), sweepEveryMs)
   }
 
   shift(): Waiter<T> | undefined {
@@ -81,53 +95,40 @@ export class WaiterQueue<T> {
     for (let waiter = this.shift(); waiter !== undefined; waiter = this.shift()) waiter.reject(reason)
   }
 
-  /** Drops the timer for good: a closed pool must not hold one. */
+  /** Drops the timer: a closed pool must not hold one, nor one for which nobody waits. */
   stop(): void {
-    clearTimeout(this.#timer)
-    this.#timerDue = Infinity
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
-  #listen(waiter: Waiter<T>): void {
-    const { signal } = waiter
-    if (signal === undefined) return
-    waiter.onAbort = () => {
+  #listen(waiter: Waiter<T>, signal: AbortSignal): void {
+    const onAbort = (): void => {
       this.#remove(waiter)
       waiter.reject(signal.reason)
       this.#handlers.onAbort()
     }
-    signal.addEventListener('abort', waiter.onAbort)
+    signal.addEventListener('abort', onAbort)
+    waiter.stopListening = () => signal.removeEventListener('abort', onAbort)
   }
 
   #remove(waiter: Waiter<T>): void {
-    if (waiter.before === undefined) this.#first = waiter.after
-    else waiter.before.after = waiter.after
-    if (waiter.after === undefined) this.#last = waiter.before
-    else waiter.after.before = waiter.before
-    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
+    const { before, after } = waiter
+    if (before === undefined) this.#first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    if (waiter.stopListening !== undefined) waiter.stopListening()
     this.#size--
-    if (this.#size === 0) this.#timer?.unref()
   }
 
-  #watch(deadline: number): void {
-    if (this.#timerDue <= deadline) {
-      if (this.#size === 1) this.#timer?.ref()
-      return
-    }
-    clearTimeout(this.#timer)
-    this.#timerDue = deadline
-    this.#timer = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(deadline - performance.now())))
-  }
-
-  #expire(): void {
-    this.#timerDue = Infinity
+  #sweep(): void {
+    if (this.#size === 0) return this.stop()
     const now = performance.now()
     const expired: Waiter<T>[] = []
-    let nearest = Infinity
     for (let waiter = this.#first; waiter !== undefined; waiter = waiter.after) {
-      if (waiter.deadline <= now) expired.push(waiter)
-      else if (waiter.deadline < nearest) nearest = waiter.deadline
+      if (waiter.since === unknown) waiter.since = now
+      else if (now - waiter.since >= waiter.timeoutMs) expired.push(waiter)
     }
-    if (nearest < Infinity) this.#watch(nearest)
     // All are out of the line before any is told: whoever is told may serve the others.
     for (const waiter of expired) this.#remove(waiter)
     for (const waiter of expired) this.#handlers.onTimeout(waiter)

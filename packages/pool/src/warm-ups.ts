@@ -8,29 +8,36 @@ interface WarmUp {
 /** Callers who wait until so many objects are there. */
 export class WarmUps {
   readonly #waiting = new Set<WarmUp>()
+  #target = 0
 
   /** The most that anybody waits for. */
   get target(): number {
-    let target = 0
-    for (const { count } of this.#waiting) target = Math.max(target, count)
-    return target
+    return this.#target
   }
 
   /** Resolves when as many are there, or to the failure of a creation before. */
   add(count: number): Promise<PoolError | undefined> {
+    this.#target = Math.max(this.#target, count)
     return new Promise((resolve) => this.#waiting.add({ count, resolve }))
   }
 
   onSize(size: number): void {
-    for (const each of this.#waiting) if (size >= each.count) this.#end(each, undefined)
+    if (this.#waiting.size > 0) this.#end((warmUp) => size >= warmUp.count)
   }
 
   fail(failure: PoolError): void {
-    for (const each of this.#waiting) this.#end(each, failure)
+    this.#end(() => true, failure)
   }
 
-  #end(warmUp: WarmUp, failure: PoolError | undefined): void {
-    this.#waiting.delete(warmUp)
-    warmUp.resolve(failure)
+  #end(isOver: (warmUp: WarmUp) => boolean, failure?: PoolError): void {
+    this.#target = 0
+    for (const warmUp of this.#waiting) {
+      if (!isOver(warmUp)) {
+        this.#target = Math.max(this.#target, warmUp.count)
+        continue
+      }
+      this.#waiting.delete(warmUp)
+      warmUp.resolve(failure)
+    }
   }
 }

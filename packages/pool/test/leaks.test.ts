@@ -23,6 +23,26 @@ test('the first loan of a pool and one in 1,024 after it are known by the line t
   expect(known).toEqual([1, 1025, 2049])
 })
 
+test('a sampled loan is known whatever way it was taken', async () => {
+  const ways: ((pool: ObjectPool<object>) => unknown)[] = [
+    (pool) => pool.tryAcquire(),
+    (pool) => pool.tryLease(),
+    (pool) => pool.acquire(),
+    (pool) => pool.lease(),
+    (pool) => pool.use(() => new Promise(() => {})),
+    (pool) => pool.use(() => new Promise(() => {}), { priority: 1 }),
+  ]
+  for (const isWarm of [true, false]) {
+    for (const take of isWarm ? ways : ways.slice(2)) {
+      const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+      if (isWarm) await pool.warm(1)
+      void take(pool)
+      await Promise.resolve()
+      expect(pool.holders(), `${take} ${isWarm}`).toEqual([{ heldMs, site }])
+    }
+  }
+})
+
 test('with leakAfterMs every loan is known, whatever way it was taken', async () => {
   const pool = new ObjectPool({ create: () => ({}), maxSize: 6, leakAfterMs: 60_000 })
   const waiting = async function takeAndWait(): Promise<object> {

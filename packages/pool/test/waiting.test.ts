@@ -39,7 +39,7 @@ test('a wait ends at its time limit with an error that reads like a report', asy
     await one.acquire()
     const waits = [one.acquire({ timeoutMs: 100 }), one.acquire({ timeoutMs: 50 }), one.acquire()]
     const outcomes = Promise.allSettled(waits)
-    await vi.advanceTimersByTimeAsync(60)
+    await vi.advanceTimersByTimeAsync(70)
     expect(one.stats()).toMatchObject({ waiting: 2, timeouts: 1 })
     await vi.advanceTimersByTimeAsync(30_000)
     const [first] = (await outcomes) as PromiseRejectedResult[]
@@ -84,7 +84,7 @@ test('whoever hears of a timeout may change the pool without losing the others',
     await one.acquire()
     const waits = [50, 50, 50, 60_000].map((timeoutMs) => one.acquire({ timeoutMs }))
     const outcomes = Promise.allSettled(waits)
-    await vi.advanceTimersByTimeAsync(50)
+    await vi.advanceTimersByTimeAsync(100)
     expect(await waits[3]).toEqual({})
     expect((await outcomes).map(({ status }) => status)).toEqual([
       'rejected',
