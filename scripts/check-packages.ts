@@ -11,9 +11,11 @@ import type { PublicPackage } from './workspace.ts'
 const packedLimitKb: Readonly<Record<string, number>> = {
   '@code/cache-tiers': 60,
   '@code/connections': 90,
+  '@code/gc': 105,
+  '@code/lazy': 35,
   '@code/loadtest': 60,
   '@code/monitoring': 70,
-  '@code/pool': 50,
+  '@code/pool': 70,
   '@code/stream': 60,
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 // Runs the headline scripts one after the other, all of them, and fails when one of them did.
 
-const scripts = ['import.ts', 'response-time.ts']
+const scripts = ['memory.ts', 'import.ts', 'response-time.ts']
 
 const failed = scripts.filter((script) => {
   const path = fileURLToPath(new URL(script, import.meta.url))

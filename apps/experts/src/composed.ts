@@ -2,6 +2,8 @@ import { TieredCache } from '@code/cache-tiers'
 import { ConnectionPoolManager } from '@code/connections'
 import { getHttpSession } from '@code/connections/http'
 import { postgres } from '@code/connections/postgres'
+import { GcMonitor, LifecycleManager, optimizeGc } from '@code/gc'
+import { LazyImporter } from '@code/lazy'
 import { getHealthMonitor, getMetricsCollector } from '@code/monitoring'
 import { startMonitoringServer } from '@code/monitoring/server'
 import { ObjectPool } from '@code/pool'
@@ -11,21 +13,39 @@ import { Problem } from './problem.ts'
 import type { Question } from './question.ts'
 import { regionPath, type Region } from './region.ts'
 import { cachedAnswers, cachedForMs, questionLimitMs, type Service, type ServiceOptions } from './service.ts'
+import { writeSpreadsheet, type Exceljs } from './spreadsheet.ts'
+
+const exceljs = new LazyImporter(import.meta).importModule<Exceljs>('exceljs')
 
 /** The service composed of our packages. */
 export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOptions): Promise<Service> {
-  const connections = new ConnectionPoolManager().configurePool(
-    'postgres',
-    postgres({
-      connectionString: databaseUrl,
-      minSize: 4,
-      maxSize: 10,
-      connectTimeoutMs: questionLimitMs,
+  for (const { message } of optimizeGc().warnings) console.error(message)
+  // First, so that a signal during the start closes what there is by then.
+  const lifecycle = new LifecycleManager({ name: 'experts' })
+  lifecycle.installSignalHandlers({ deadlineMs: 4000 })
+
+  const connections = lifecycle.add(
+    new ConnectionPoolManager().configurePool(
+      'postgres',
+      postgres({
+        connectionString: databaseUrl,
+        minSize: 4,
+        maxSize: 10,
+        connectTimeoutMs: questionLimitMs,
+      }),
+    ),
+    { name: 'connections' },
+  )
+  const atlas = lifecycle.add(getHttpSession(atlasUrl), { name: 'atlas' })
+  const clients = lifecycle.add(
+    new ObjectPool({
+      name: 'experts',
+      maxSize: 16,
+      leakAfterMs: 10 * questionLimitMs,
+      create: () => new ExpertClient(),
     }),
   )
-  const atlas = getHttpSession(atlasUrl)
-  const clients = new ObjectPool({ name: 'experts', maxSize: 16, create: () => new ExpertClient() })
-  const answers = new TieredCache({ name: 'answers', l1: { maxSize: cachedAnswers } })
+  const answers = lifecycle.add(new TieredCache({ name: 'answers', l1: { maxSize: cachedAnswers } }))
   await connections.warm()
 
   const database = connections.pool('postgres')
@@ -57,7 +77,12 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
     critical: true,
     timeoutMs: 1500,
   })
-  const monitoring = await startMonitoringServer({ port: 0 })
+  health.register('lifecycle', () => lifecycle.ready, { critical: true })
+  lifecycle.add(new GcMonitor(), { phase: 'telemetry' }).start()
+  const monitoring = await lifecycle.add(startMonitoringServer({ port: 0 }), {
+    name: 'monitoring',
+    phase: 'telemetry',
+  })
 
   return {
     monitoringUrl: monitoring.url,
@@ -75,12 +100,10 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
       const stats = answers.stats()
       return { hits: stats['l1.hits'], misses: stats['l1.misses'] }
     },
+    spreadsheet: (answer) => writeSpreadsheet(exceljs, answer),
+    lifecycle,
     async [Symbol.asyncDispose]() {
-      await monitoring.close({ deadlineMs: 1000 })
-      await answers.close()
-      await clients.close({ deadlineMs: 1000 })
-      await atlas.close()
-      await connections.close({ deadlineMs: 1000 })
+      await lifecycle.close()
     },
   }
 }

@@ -1,9 +1,11 @@
 import http from 'node:http'
+import exceljs from 'exceljs'
 import { Client } from 'pg'
 import { ExpertClient, type Sources } from './expert-client.ts'
 import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
 import { regionPath, type Region } from './region.ts'
 import type { Service, ServiceOptions } from './service.ts'
+import { writeSpreadsheet } from './spreadsheet.ts'
 
 /** The service as it is first written: a client object and connections for every request, nothing kept. */
 export function openNaive({ databaseUrl, atlasUrl }: ServiceOptions): Service {
@@ -21,6 +23,7 @@ export function openNaive({ databaseUrl, atlasUrl }: ServiceOptions): Service {
   }
   return {
     answer: (question) => new ExpertClient().ask(question, sources),
+    spreadsheet: (answer) => writeSpreadsheet(exceljs, answer),
     cacheCounts: () => ({ hits: 0, misses: 0 }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -20,6 +20,27 @@ export function readQuestion(parameters: URLSearchParams): Question {
   return { expert: readExpert(parameters), text: readText(parameters) }
 }
 
+export const formats = ['json', 'xlsx'] as const
+export type Format = (typeof formats)[number]
+
+/**
+ * Reads `format=…`, JSON when there is none.
+ * @throws {Problem} 406 when there is no such format
+ */
+export function readFormat(parameters: URLSearchParams): Format {
+  if (!parameters.has('format')) return 'json'
+  const asked = only(parameters, 'format')
+  const format = formats.find((name) => name === asked)
+  if (format === undefined) {
+    throw new Problem(
+      406,
+      'No such format',
+      `format must be one of ${formats.join(', ')}, got ${quote(asked)}`,
+    )
+  }
+  return format
+}
+
 function readExpert(parameters: URLSearchParams): Expert {
   const asked = only(parameters, 'expert')
   const expert = experts.find((name) => name === asked)

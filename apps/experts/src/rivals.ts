@@ -1,3 +1,4 @@
+import exceljs from 'exceljs'
 import { createPool } from 'generic-pool'
 import { LRUCache } from 'lru-cache'
 import { Pool as DatabasePool } from 'pg'
@@ -7,6 +8,7 @@ import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
 import type { Question } from './question.ts'
 import { regionPath, type Region } from './region.ts'
 import { cachedAnswers, cachedForMs, questionLimitMs, type Service, type ServiceOptions } from './service.ts'
+import { writeSpreadsheet } from './spreadsheet.ts'
 
 /** The service as a competent team writes it today: pg.Pool, undici, generic-pool, lru-cache. */
 export function openRivals({ databaseUrl, atlasUrl, cache }: ServiceOptions): Service {
@@ -52,6 +54,7 @@ export function openRivals({ databaseUrl, atlasUrl, cache }: ServiceOptions): Se
       if (misses === before) hits++
       return answer!
     },
+    spreadsheet: (answer) => writeSpreadsheet(exceljs, answer),
     cacheCounts: () => ({ hits, misses }),
     async [Symbol.asyncDispose]() {
       await clients.drain()

@@ -22,13 +22,16 @@ const service = await open(variantOf(values.variant), {
 })
 const server = createExpertsServer(service)
 const origin = await listen(server, Number(values.port))
+service.lifecycle?.add(server, { name: 'http' })
 console.log(`ready ${JSON.stringify({ origin, monitoringUrl: service.monitoringUrl })}`)
 
-await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-server.close()
-server.closeAllConnections()
-await service[Symbol.asyncDispose]()
-process.exit()
+if (service.lifecycle === undefined) {
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  server.close()
+  server.closeAllConnections()
+  await service[Symbol.asyncDispose]()
+  process.exit()
+}
 
 async function open(variant: Variant, options: ServiceOptions): Promise<Service> {
   if (variant === 'naive') return (await import('./naive.ts')).openNaive(options)

@@ -1,10 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { MemoryMonitor } from '@code/monitoring'
 import { Problem, problemOf, sendProblem } from './problem.ts'
-import { readQuestion } from './question.ts'
+import { readFormat, readQuestion } from './question.ts'
 import type { Service } from './service.ts'
+import { spreadsheetType } from './spreadsheet.ts'
 
-/** `GET /ask?expert=…&q=…` answers a question; `GET /usage` tells what the process has used so far. */
+/**
+ * `GET /ask?expert=…&q=…` answers a question, with `format=xlsx` as a spreadsheet; `GET /usage` tells what the
+ * process has used so far.
+ */
 export function createExpertsServer(service: Service): Server {
   return createServer({ maxHeaderSize }, (request, response) => {
     serve(service, request, response).catch((error: unknown) => {
@@ -34,9 +38,17 @@ async function serve(service: Service, request: IncomingMessage, response: Serve
     throw new Problem(404, 'Nothing here', `ask at /ask?expert=…&q=…, not at ${pathname}`)
   }
   if (request.method !== 'GET') throw new Problem(405, 'Only GET', `${request.method} is not GET`)
-  const body = pathname === '/ask' ? await service.answer(readQuestion(parameters)) : usageOf(service)
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+  const [type, body] = pathname === '/ask' ? await ask(service, parameters) : [json, usageOf(service)]
+  response.writeHead(200, { 'content-type': type, 'content-length': body.length })
   response.end(body)
+}
+
+const json = 'application/json'
+
+async function ask(service: Service, parameters: URLSearchParams): Promise<[type: string, body: Buffer]> {
+  const format = readFormat(parameters)
+  const answer = await service.answer(readQuestion(parameters))
+  return format === 'json' ? [json, answer] : [spreadsheetType, await service.spreadsheet(answer)]
 }
 
 function readTarget(target: string): { pathname: string; parameters: URLSearchParams } {

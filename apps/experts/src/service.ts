@@ -1,13 +1,18 @@
+import type { LifecycleManager } from '@code/gc'
 import type { Question } from './question.ts'
 
 /** One variant of the service, behind the same HTTP server as the others. */
 export interface Service extends AsyncDisposable {
   /** The answer as JSON bytes. */
   answer(question: Question): Promise<Buffer>
+  /** An answer as a spreadsheet. */
+  spreadsheet(answer: Buffer): Promise<Buffer>
   /** Asked and answered from memory, since the start. */
   cacheCounts(): { readonly hits: number; readonly misses: number }
   /** Where metrics and health are served, if they are. */
   readonly monitoringUrl?: string | undefined
+  /** What ends the process in order, signals included, if the variant has that. */
+  readonly lifecycle?: LifecycleManager | undefined
 }
 
 export interface ServiceOptions {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readQuestion } from '../src/question.ts'
+import { readFormat, readQuestion } from '../src/question.ts'
 
 const read = (query: string): unknown => readQuestion(new URLSearchParams(query))
 
@@ -21,4 +21,12 @@ test.each([
   ['expert=weather&q=a', 404, 'expert must be one of places, got "weather"'],
 ])('%s is a problem', (query, status, detail) => {
   expect(() => read(query)).toThrow(expect.objectContaining({ status, message: detail }))
+})
+
+test('the format is JSON unless another is asked for', () => {
+  expect(readFormat(new URLSearchParams('q=a'))).toBe('json')
+  expect(readFormat(new URLSearchParams('q=a&format=xlsx'))).toBe('xlsx')
+  expect(() => readFormat(new URLSearchParams('format=csv'))).toThrow(
+    expect.objectContaining({ status: 406, message: 'format must be one of json, xlsx, got "csv"' }),
+  )
 })

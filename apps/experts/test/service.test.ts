@@ -1,4 +1,5 @@
 import { LoadTester } from '@code/loadtest'
+import exceljs from 'exceljs'
 import { afterAll, expect, test } from 'vitest'
 import { askPath, checkAnswers } from '../src/check-answers.ts'
 import { cityNames, drawQuestions } from '../src/draw-questions.ts'
@@ -42,6 +43,33 @@ test(
     expect(await checkAnswers({ naive, rivals, composed, uncached }, questions)).toBeGreaterThan(100)
   },
 )
+
+test('an answer comes as a spreadsheet too, and what makes it is loaded then', async () => {
+  await using service = await stack.serve({ variant: 'composed' })
+  const memory = async (): Promise<number> => (await service.usage()).peakRssBytes
+  await fetch(service.origin + askPath('Oslo'))
+  const before = await memory()
+  const response = await fetch(`${service.origin}${askPath('Łódź')}&format=xlsx`)
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toContain('spreadsheetml')
+  const workbook = new exceljs.Workbook()
+  await workbook.xlsx.load(await response.arrayBuffer())
+  expect(workbook.getWorksheet('matches')?.getCell('A2').text).toBe('Łódź')
+  expect(await memory()).toBeGreaterThan(before + 10 * 2 ** 20)
+})
+
+test('SIGTERM ends the composed service in order, with the answers that are under way', async () => {
+  const service = await stack.serve({ variant: 'composed', cache: false })
+  const questions = drawQuestions(await cityNames(), { distinct: 500, count: 40, seed: 7 })
+  const answers = questions.map(async (question) => (await fetch(service.origin + askPath(question))).status)
+  const ended = service[Symbol.asyncDispose]()
+  const statuses = await Promise.allSettled(answers)
+  await ended
+  expect(await service.exited).toMatchObject({ code: 0 })
+  const served = statuses.filter(({ status }) => status === 'fulfilled')
+  expect(served.length).toBeGreaterThan(0)
+  for (const each of served) expect(each).toMatchObject({ value: 200 })
+})
 
 test('a wrong question gets a problem document', async () => {
   await using service = await stack.serve({ variant: 'composed' })

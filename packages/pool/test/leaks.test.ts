@@ -38,7 +38,7 @@ test('a sampled loan is known whatever way it was taken', async () => {
       if (isWarm) await pool.warm(1)
       void take(pool)
       await Promise.resolve()
-      expect(pool.holders(), `${take} ${isWarm}`).toEqual([{ heldMs, site }])
+      expect(pool.holders(), `${String(take)} ${isWarm}`).toEqual([{ heldMs, site }])
     }
   }
 })

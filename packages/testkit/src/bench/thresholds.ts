@@ -38,7 +38,7 @@ export function judgeTimesBetter<Arm extends string, Metric extends string>(
   const higher = measurement.higherIsBetter.includes(metric)
   const measured = summarize(higher ? ratios(ours, theirs) : ratios(theirs, ours))
   return {
-    threshold: `${measurement.title}: ${metric} of ${arm} ≥ ${timesBetterThan}x better than ${than}`,
+    threshold: `${measurement.title}: ${metric} of ${arm} ≥ ${Number(timesBetterThan.toPrecision(3))}x better than ${than}`,
     claim: threshold.claim,
     measured,
     passed: measured.median >= timesBetterThan,

@@ -1,0 +1,2 @@
+// What any process takes.
+console.log(JSON.stringify({ peakBytes: process.resourceUsage().maxRSS * 1024 }))
