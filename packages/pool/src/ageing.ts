@@ -1,22 +1,23 @@
-import type { Entry } from './shelf.ts'
 import type { CheckedOptions } from './options.ts'
+import type { Entry, Sighting } from './shelf.ts'
 
-/** What the pool does when somebody has looked. */
+/** What the pool does about its age. */
 export interface AgeingHandlers<T extends object> {
   readonly entries: () => Iterable<Entry<T>>
   readonly onLeak: (entry: Entry<T>) => void
-  /** All have been looked at: those that are over and not lent can go. */
-  readonly onSwept: () => void
+  /** Lives too long, or lies idle too long: may go if it is idle. */
+  readonly onOld: (entry: Entry<T>, reason: 'expired' | 'idle') => void
 }
 
 /**
- * Looks regularly at how long objects live, lie idle and are held. One timer for all of it, which never keeps
- * the process alive, instead of one for each object.
+ * Looks regularly at how long objects live, lie idle and are held. One timer for all of it, which keeps neither
+ * the process nor a forgotten pool alive, instead of one for each object. Loans and rests are counted from the
+ * first look at them: what their clock said may be as old as the event loop was blocked.
  */
 export class Ageing<T extends object> {
   readonly #leakAfterMs: number
   readonly #maxLifetimeMs: number
-  readonly #everyMs: number
+  readonly #idleTimeoutMs: number
   readonly #handlers: AgeingHandlers<T>
   #timer: NodeJS.Timeout | undefined
 
@@ -24,7 +25,7 @@ export class Ageing<T extends object> {
     const { leakAfterMs = Infinity, maxLifetimeMs = Infinity, idleTimeoutMs = Infinity } = options
     this.#leakAfterMs = leakAfterMs
     this.#maxLifetimeMs = maxLifetimeMs
-    this.#everyMs = Math.min(leakAfterMs, maxLifetimeMs, idleTimeoutMs) / 4
+    this.#idleTimeoutMs = idleTimeoutMs
     this.#handlers = handlers
   }
 
@@ -38,8 +39,18 @@ export class Ageing<T extends object> {
   }
 
   start(): void {
-    if (this.#timer !== undefined || this.#everyMs === Infinity) return
-    this.#timer = setInterval(() => this.#sweep(), Math.min(this.#everyMs, 1000)).unref()
+    const shortest = Math.min(this.#leakAfterMs, this.#maxLifetimeMs, this.#idleTimeoutMs)
+    if (this.#timer !== undefined || shortest === Infinity) return
+    const self = new WeakRef(this)
+    const timer = setInterval(
+      () => {
+        const ageing = self.deref()
+        if (ageing === undefined) clearInterval(timer)
+        else ageing.#sweep()
+      },
+      Math.min(shortest / 4, 1000),
+    ).unref()
+    this.#timer = timer
   }
 
   stop(): void {
@@ -49,14 +60,29 @@ export class Ageing<T extends object> {
 
   #sweep(): void {
     const now = performance.now()
-    for (const entry of this.#handlers.entries()) {
-      if (entry.diesAt <= now) entry.lastLoan = entry.loan
-      const { lentAt, loan } = entry
-      if (lentAt >= 0 && now - lentAt >= this.#leakAfterMs && entry.reportedLoan !== loan) {
-        entry.reportedLoan = loan
-        this.#handlers.onLeak(entry)
+    const { entries, onLeak, onOld } = this.#handlers
+    for (const entry of entries()) {
+      const seen = look(entry, now)
+      const ms = now - seen.since
+      if (seen.lent && ms >= this.#leakAfterMs && !seen.reported) {
+        seen.reported = true
+        onLeak(entry)
+      }
+      if (entry.diesAt <= now) {
+        entry.lastLoan = entry.loan
+        onOld(entry, 'expired')
+      } else if (!seen.lent && ms >= this.#idleTimeoutMs) {
+        onOld(entry, 'idle')
       }
     }
-    this.#handlers.onSwept()
   }
+}
+
+/** What is known of the loan or rest that an entry is in. */
+function look<T extends object>(entry: Entry<T>, now: number): Sighting {
+  const lent = entry.lentAt >= 0
+  if (entry.seen?.loan !== entry.loan || entry.seen.lent !== lent) {
+    entry.seen = { loan: entry.loan, lent, since: now, reported: false }
+  }
+  return entry.seen
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { PoolError } from './errors.ts'
 import type { CheckedOptions } from './options.ts'
-import { createChannel } from './telemetry.ts'
+import { createChannel, type CreateMessage } from './telemetry.ts'
 import { isThenable } from './thenable.ts'
 
 /** What the pool does with the outcome of a creation. */
@@ -73,7 +73,8 @@ export class Creator<T extends object> {
       failure = cause === abort.signal.reason && cause instanceof PoolError ? cause : this.#fail(cause)
     }
     if (createChannel.hasSubscribers) {
-      createChannel.publish({ pool: this.#pool, ms: performance.now() - started, ok: failure === undefined })
+      const ms = performance.now() - started
+      createChannel.publish({ pool: this.#pool, ms, ok: failure === undefined } satisfies CreateMessage)
     }
     if (failure !== undefined) this.#handlers.onFailure(failure)
     return failure
@@ -96,7 +97,7 @@ export class Creator<T extends object> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         abort.abort(new Error(`create did not settle within ${createTimeoutMs} ms`))
-      }, createTimeoutMs)
+      }, createTimeoutMs).unref()
       const onAbort = (): void => {
         clearTimeout(timer)
         reject(signal.reason)
@@ -121,7 +122,8 @@ export class Creator<T extends object> {
 
   #fail(cause: unknown): PoolError {
     this.#failed++
-    this.#failuresInRow++
+    // Those that fail together count once: it is the next attempt that tells more.
+    if (!this.paused) this.#failuresInRow++
     const longestMs = this.#options.createBackoffMs * 2 ** Math.min(this.#failuresInRow - 1, 5)
     const pauseMs = (longestMs * (1 + Math.random())) / 2
     clearTimeout(this.#pause)

@@ -1,5 +1,5 @@
 import type { DestroyReason, ObjectPoolOptions } from './options.ts'
-import { destroyChannel } from './telemetry.ts'
+import { destroyChannel, type DestroyMessage } from './telemetry.ts'
 import { isThenable } from './thenable.ts'
 import { within } from './within.ts'
 
@@ -40,7 +40,9 @@ export class Destroyer<T extends object> {
 
   destroy(object: T, reason: DestroyReason, cause?: unknown): void {
     this.#destroyed++
-    if (destroyChannel.hasSubscribers) destroyChannel.publish({ pool: this.#pool, reason, cause })
+    if (destroyChannel.hasSubscribers) {
+      destroyChannel.publish({ pool: this.#pool, reason, cause } satisfies DestroyMessage)
+    }
     try {
       const done = this.#destroy?.(object, reason, cause)
       if (isThenable(done)) void this.#settle(done)
@@ -49,7 +51,7 @@ export class Destroyer<T extends object> {
     }
   }
 
-  async #settle(done: Promise<void>): Promise<void> {
+  async #settle(done: Promise<unknown>): Promise<void> {
     this.#pending++
     try {
       await within(done, { timeoutMs: this.#timeoutMs })

@@ -6,6 +6,7 @@ export type {
   CloseOptions,
   DestroyReason,
   ObjectPoolOptions,
+  ResizeOptions,
   WarmOptions,
 } from './options.ts'
 export type { CloseReport, Holder, PoolStats } from './report.ts'

@@ -1,14 +1,15 @@
-import type { PoolError } from './errors.ts'
 import { registerInstrument } from './instrument.ts'
 import { PoolLease, type Lease } from './lease.ts'
 import {
   checkAcquire,
   checkInteger,
-  checkMs,
+  checkClose,
+  checkObject,
   checkOptions,
   checkSizes,
   type AcquireOptions,
   type CloseOptions,
+  type ResizeOptions,
   type WarmOptions,
   type CheckedOptions,
   type ObjectPoolOptions,
@@ -76,15 +77,12 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
       if (options?.label !== undefined) entry.taker = labelled(entry.taker, options.label)
       return (entry.promise ??= Promise.resolve(entry.object))
     }
-    if (this.#closed !== undefined) return Promise.reject(this.#closedError())
+    const refusal = this.#stock.refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
     const { signal, priority = 0, timeoutMs = this.#options.acquireTimeoutMs, label } = options ?? {}
     const taker = this.#shelf.takers.ofWaiter(label)
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    try {
-      this.#stock.wait(new Waiter(resolve, reject, { priority, timeoutMs, taker }), signal)
-    } catch (error) {
-      reject(error)
-    }
+    this.#stock.wait(new Waiter(resolve, reject, { priority, timeoutMs, taker }), signal)
     return promise
   }
 
@@ -131,13 +129,14 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
     checkInteger('count', count, 0)
     const { maxSize } = this.#stock
     if (count > maxSize) throw new RangeError(`count must be at most ${maxSize}, got ${count}`)
-    if (this.#closed !== undefined) throw this.#closedError()
+    if (this.#closed !== undefined) throw this.#stock.error('POOL_CLOSED', 'the pool is closed')
     const failure = await within(this.#stock.warm(count), { signal })
     if (failure !== undefined) throw failure
   }
 
   /** Changes the bounds. Idle objects beyond the new `maxSize` go at once, lent ones when they come back. */
-  resize(sizes: { minSize?: number | undefined; maxSize?: number | undefined }): void {
+  resize(sizes: ResizeOptions): void {
+    checkObject('sizes', sizes)
     const { minSize = this.#stock.minSize, maxSize = this.#stock.maxSize } = sizes
     checkSizes(minSize, maxSize)
     this.#stock.resize(minSize, maxSize)
@@ -153,9 +152,11 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
    * wait already are served or, on demand, rejected with POOL_CLOSED. An object that comes back later is
    * destroyed then.
    */
-  close({ deadlineMs = 10_000, waiters = 'serve' }: CloseOptions = {}): Promise<CloseReport> {
-    checkMs('deadlineMs', deadlineMs)
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    checkClose(options)
+    const { deadlineMs = 10_000, waiters = 'serve' } = options
     if (this.#closed !== undefined) {
+      if (waiters === 'reject') this.#stock.rejectWaiters()
       void this.#stock.becomeQuiet(deadlineMs)
       return this.#closed
     }
@@ -190,10 +191,6 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
     } catch (cause) {
       this.#stock.end(entry, 'reset-failed', cause)
     }
-  }
-
-  #closedError(): PoolError {
-    return this.#stock.error('POOL_CLOSED', 'the pool is closed')
   }
 
   async #close(deadlineMs: number, waiters: 'serve' | 'reject'): Promise<CloseReport> {

@@ -33,11 +33,11 @@ export interface ObjectPoolOptions<T extends object> {
    * Frees one object. `cause` is what the borrower gave to `destroy`, or what `validate` or `reset` failed with.
    * What it throws itself is counted in `stats().destroyFailures` and harms nothing else.
    */
-  readonly destroy?: ((object: T, reason: DestroyReason, cause?: unknown) => void | Promise<void>) | undefined
+  readonly destroy?: ((object: T, reason: DestroyReason, cause?: unknown) => unknown) | undefined
   /** Tells whether an idle object may be lent. `false`, a throw or a rejection destroys it. */
   readonly validate?: ((object: T) => boolean | Promise<boolean>) | undefined
   /** Makes a returned object fit for the next borrower, who waits for it. A failure destroys the object. */
-  readonly reset?: ((object: T) => void | Promise<void>) | undefined
+  readonly reset?: ((object: T) => unknown) | undefined
   /** Most objects alive at once. Integer from 1. */
   readonly maxSize: number
   /** Objects that idle eviction leaves alone and `warm()` creates. Integer from 0 to `maxSize`. @default 0 */
@@ -62,8 +62,8 @@ export interface ObjectPoolOptions<T extends object> {
   /** How long an asynchronous `validate`, `reset` or `destroy` may take, in milliseconds, from 1. @default 5_000 */
   readonly hookTimeoutMs?: number | undefined
   /**
-   * How long an object may lie idle, in milliseconds, from 1; it goes up to a quarter of that later, at most a
-   * second. @default undefined (for ever)
+   * How long an object may lie idle, in milliseconds, from 1; it goes up to half as long after that, at most two
+   * seconds. @default undefined (for ever)
    */
   readonly idleTimeoutMs?: number | undefined
   /**
@@ -102,11 +102,17 @@ export interface WarmOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The bounds of a pool; one that is left out stays. */
+export interface ResizeOptions {
+  readonly minSize?: number | undefined
+  readonly maxSize?: number | undefined
+}
+
 /** Options of a close. */
 export interface CloseOptions {
   /** When it ends in any case, in milliseconds, from 1. A second call may bring that forward. @default 10_000 */
   readonly deadlineMs?: number | undefined
-  /** What becomes of callers that wait already. @default 'serve' */
+  /** What becomes of callers that wait already. A second call may still reject them. @default 'serve' */
   readonly waiters?: 'serve' | 'reject' | undefined
 }
 
@@ -138,6 +144,7 @@ export type CheckedOptions<T extends object> = Omit<ObjectPoolOptions<T>, Defaul
 }
 
 export function checkOptions<T extends object>(options: ObjectPoolOptions<T>): CheckedOptions<T> {
+  checkObject('options', options)
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   const checked = { ...defaults, ...Object.fromEntries(given) } as CheckedOptions<T>
 
@@ -148,6 +155,9 @@ export function checkOptions<T extends object>(options: ObjectPoolOptions<T>): C
     if (value !== undefined && typeof value !== 'function') {
       throw new TypeError(`${name} must be a function, got ${describe(value)}`)
     }
+  }
+  if (checked.name !== undefined && typeof checked.name !== 'string') {
+    throw new TypeError(`name must be a string, got ${describe(checked.name)}`)
   }
   checkSizes(checked.minSize, checked.maxSize)
   checkInteger('maxWaiting', checked.maxWaiting, 0)
@@ -174,7 +184,23 @@ export function checkSizes(minSize: number, maxSize: number): void {
   if (minSize > maxSize) throw new RangeError(`minSize must be at most maxSize (${maxSize}), got ${minSize}`)
 }
 
-export function checkAcquire({ timeoutMs, priority, label }: AcquireOptions): void {
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`${name} must be an object, got ${describe(value)}`)
+  }
+}
+
+export function checkClose({ deadlineMs, waiters }: CloseOptions): void {
+  if (deadlineMs !== undefined) checkMs('deadlineMs', deadlineMs)
+  if (waiters !== undefined && waiters !== 'serve' && waiters !== 'reject') {
+    throw new TypeError(`waiters must be 'serve' or 'reject', got ${describe(waiters)}`)
+  }
+}
+
+export function checkAcquire({ signal, timeoutMs, priority, label }: AcquireOptions): void {
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
+  }
   if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
   if (priority !== undefined && !Number.isFinite(priority)) {
     throw new RangeError(`priority must be a finite number, got ${describe(priority)}`)

@@ -3,7 +3,7 @@ import type { Loan } from './lease.ts'
 import { holderOf, type Holder } from './report.ts'
 import type { CheckedOptions } from './options.ts'
 import { framesAtOnce, TakerSampler, type Taker } from './taker.ts'
-import { acquireChannel, releaseChannel } from './telemetry.ts'
+import { acquireChannel, releaseChannel, type AcquireMessage, type ReleaseMessage } from './telemetry.ts'
 import type { Validator } from './validator.ts'
 import type { Waiter } from './waiter-queue.ts'
 
@@ -18,11 +18,19 @@ export interface Entry<T extends object> extends Loan<T> {
   readonly diesAt: number
   /** The loan after which it goes: `maxUses`, or the one during which its lifetime ended. */
   lastLoan: number
-  /** The loan that was reported as a leak last. */
-  reportedLoan: number
+  /** As the last sweep found it: which loan or rest that was, since when, and whether a leak was reported. */
+  seen: Sighting | undefined
   taker: Taker | undefined
   /** Resolved to the object, for whoever awaits it while it is idle: made once, it saves each of them one. */
   promise: Promise<T> | undefined
+}
+
+/** What `Ageing` remembers of an entry from one sweep to the next. */
+export interface Sighting {
+  readonly loan: number
+  readonly lent: boolean
+  readonly since: number
+  reported: boolean
 }
 
 /**
@@ -71,11 +79,6 @@ export class Shelf<T extends object> {
     return this.#idle.length
   }
 
-  /** The one returned longest ago, left where it is. */
-  get oldest(): Entry<T> | undefined {
-    return this.#idle[0]
-  }
-
   entries(): IterableIterator<Entry<T>> {
     return this.#entries.values()
   }
@@ -92,7 +95,7 @@ export class Shelf<T extends object> {
       idleAt: coarseNow(),
       diesAt,
       lastLoan: this.#maxUses,
-      reportedLoan: 0,
+      seen: undefined,
       taker: undefined,
       promise: undefined,
     }
@@ -142,6 +145,11 @@ export class Shelf<T extends object> {
     return index < 0 ? undefined : this.#idle.splice(index, 1)[0]
   }
 
+  /** All that are idle. */
+  takeAll(): Entry<T>[] {
+    return this.#idle.splice(0)
+  }
+
   takeOldest(): Entry<T> | undefined {
     return this.#idle.shift()
   }
@@ -172,20 +180,21 @@ export class Shelf<T extends object> {
   #takeValid(): Entry<T> | undefined {
     const validator = this.#validator
     if (validator === undefined) return this.take()
-    const next = (): Entry<T> | undefined =>
-      validator.answersLater ? this.takeWhere((entry) => !validator.isDue(entry)) : this.take()
-    for (let entry = next(); entry !== undefined; entry = next()) {
-      if (validator.isValid(entry)) return entry
+    // No more tries than there are now: what is destroyed may be replaced at once, and be no better.
+    for (let tries = this.#idle.length; tries > 0; tries--) {
+      const entry = validator.answersLater ? this.takeWhere((each) => !validator.isDue(each)) : this.take()
+      if (entry === undefined || validator.isValid(entry)) return entry
     }
     return undefined
   }
 
   #publishAcquire(waiter: Waiter<T> | undefined): void {
-    acquireChannel.publish({ pool: this.#pool, waitedMs: waiter === undefined ? 0 : waiter.waitedMs })
+    const waitedMs = waiter === undefined ? 0 : waiter.waitedMs
+    acquireChannel.publish({ pool: this.#pool, waitedMs } satisfies AcquireMessage)
   }
 
   #publishRelease({ lentAt }: Entry<T>): void {
-    releaseChannel.publish({ pool: this.#pool, heldMs: coarseNow() - lentAt })
+    releaseChannel.publish({ pool: this.#pool, heldMs: coarseNow() - lentAt } satisfies ReleaseMessage)
   }
 
   #notLent(entry: Entry<T> | undefined): TypeError {
@@ -200,5 +209,13 @@ export class Shelf<T extends object> {
   holders(): readonly Holder[] {
     const lent = [...this.#entries.values()].filter((entry) => entry.lentAt >= 0)
     return lent.map((entry) => holderOf(entry)).toSorted((a, b) => b.heldMs - a.heldMs)
+  }
+
+  oldestHolder(): Holder | undefined {
+    let oldest: Entry<T> | undefined
+    for (const entry of this.#entries.values()) {
+      if (entry.lentAt >= 0 && (oldest === undefined || entry.lentAt < oldest.lentAt)) oldest = entry
+    }
+    return oldest && holderOf(oldest)
   }
 }

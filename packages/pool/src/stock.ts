@@ -38,7 +38,7 @@ export class Stock<T extends object> {
     this.#minSize = options.minSize
     this.#maxSize = options.maxSize
     this.#waiters = new WaiterQueue({
-      onTimeout: (waiter) => this.#timeOut(waiter),
+      onTimeout: (waiters) => this.#timeOut(waiters),
       onAbort: () => this.#serve(),
     })
     this.#validator = new Validator(options, (entry, valid, cause) => {
@@ -60,7 +60,7 @@ export class Stock<T extends object> {
     this.#ageing = new Ageing(options, {
       entries: () => this.shelf.entries(),
       onLeak: (entry) => this.#incidents.leak(holderOf(entry)),
-      onSwept: () => this.#evict(),
+      onOld: (entry, reason) => this.#evict(entry, reason),
     })
     if (options.preCreate) queueMicrotask(() => this.#serve())
   }
@@ -73,12 +73,16 @@ export class Stock<T extends object> {
     return this.#maxSize
   }
 
-  /** Puts a caller in the line. @throws {PoolError} POOL_QUEUE_FULL */
-  wait(waiter: Waiter<T>, signal: AbortSignal | undefined): void {
+  /** Why nobody may wait now, if so. */
+  refusal(): PoolError | undefined {
+    if (this.#closing) return this.error('POOL_CLOSED', 'the pool is closed')
     const waiting = this.#waiters.size
-    if (this.shelf.idle === 0 && waiting - this.#coming >= this.#options.maxWaiting) {
-      throw this.error('POOL_QUEUE_FULL', `${waiting} callers wait already`)
-    }
+    if (this.shelf.idle > 0 || waiting - this.#coming < this.#options.maxWaiting) return undefined
+    return this.error('POOL_QUEUE_FULL', `${waiting} callers wait already`)
+  }
+
+  /** Puts a caller in the line. */
+  wait(waiter: Waiter<T>, signal: AbortSignal | undefined): void {
     this.shelf.isOpen = false
     this.#waiters.push(waiter, signal)
     if (this.shelf.idle > 0 || this.#hasRoom) this.#serve()
@@ -104,8 +108,7 @@ export class Stock<T extends object> {
   }
 
   endIdle(reason: DestroyReason): void {
-    for (let entry = this.shelf.take(); entry !== undefined; entry = this.shelf.take())
-      this.end(entry, reason)
+    for (const entry of this.shelf.takeAll()) this.end(entry, reason)
   }
 
   /** Creates until `count` are there. Resolves then, or to the first failure. */
@@ -128,7 +131,7 @@ export class Stock<T extends object> {
     this.shelf.isOpen = false
     this.#ageing.stop()
     this.#warmUps.fail(this.error('POOL_CLOSED', 'the pool was closed while it was warmed'))
-    if (waiters === 'reject') this.#rejectWaiters()
+    if (waiters === 'reject') this.rejectWaiters()
     if (this.#waiters.size === 0) this.#abortCreations()
     this.endIdle('closed')
   }
@@ -140,9 +143,14 @@ export class Stock<T extends object> {
     return this.#ended.promise.finally(() => clearTimeout(deadline))
   }
 
+  rejectWaiters(): void {
+    this.#waiters.rejectAll(this.error('POOL_CLOSED', 'the pool was closed while the caller waited'))
+    this.#serve()
+  }
+
   /** Gives up what is left. */
   finishClosing(): void {
-    this.#rejectWaiters()
+    this.rejectWaiters()
     this.#abortCreations()
     this.#waiters.stop()
     this.#creator.stop()
@@ -205,7 +213,7 @@ export class Stock<T extends object> {
 
   #admit(object: T): Entry<T> {
     const entry = this.shelf.add(object, this.#ageing.diesAt())
-    this.#ageing.start()
+    if (!this.#closing) this.#ageing.start()
     return entry
   }
 
@@ -216,12 +224,14 @@ export class Stock<T extends object> {
   #serve(): void {
     if (this.#serving) return
     this.#serving = true
-    while (this.#waiters.size > this.#validator.pending) {
-      const entry = this.shelf.take()
-      if (entry === undefined) break
-      if (this.#validator.isValid(entry)) this.#lendToNext(entry)
-    }
-    while (this.#wanted > this.#creator.pending && this.#hasRoom) void this.#creator.create()
+    do {
+      while (this.#waiters.size > this.#validator.pending) {
+        const entry = this.shelf.take()
+        if (entry === undefined) break
+        if (this.#validator.isValid(entry)) this.#lendToNext(entry)
+      }
+      while (this.#wanted > this.#creator.pending && this.#hasRoom) void this.#creator.create()
+    } while (this.#waiters.size > this.#validator.pending && this.shelf.idle > 0)
     this.#serving = false
     this.shelf.isOpen = this.#waiters.size === 0 && !this.#closing && this.#owned <= this.#maxSize
     // A pool that was made smaller is as warm as it can be when it is full.
@@ -247,26 +257,20 @@ export class Stock<T extends object> {
     this.#checkQuiet()
   }
 
-  #evict(): void {
-    const isOver = (entry: Entry<T>): boolean => this.#ageing.isOver(entry)
-    for (let old = this.shelf.takeWhere(isOver); old !== undefined; old = this.shelf.takeWhere(isOver))
-      this.end(old, 'expired')
-    const { idleTimeoutMs } = this.#options
-    if (idleTimeoutMs === undefined) return
-    const idleSince = performance.now() - idleTimeoutMs
-    while (this.shelf.size > this.#minSize && (this.shelf.oldest?.idleAt ?? Infinity) <= idleSince)
-      this.end(this.shelf.takeOldest()!, 'idle')
+  #evict(entry: Entry<T>, reason: 'expired' | 'idle'): void {
+    if (reason === 'idle' && this.shelf.size <= this.#minSize) return
+    if (this.shelf.takeWhere((each) => each === entry) !== undefined) this.end(entry, reason)
   }
 
-  #timeOut(waiter: Waiter<T>): void {
+  #timeOut(waiters: readonly Waiter<T>[]): void {
     this.shelf.takers.watch()
-    const [oldest] = this.holders()
-    waiter.reject(this.#incidents.timeout(waiter.waitedMs, this.stats(), oldest, this.#creator.lastFailure))
+    const stats = this.stats()
+    const oldest = this.shelf.oldestHolder()
+    const { lastFailure } = this.#creator
+    for (const waiter of waiters) {
+      waiter.reject(this.#incidents.timeout(waiter.waitedMs, stats, oldest, lastFailure))
+    }
     this.#serve()
-  }
-
-  #rejectWaiters(): void {
-    this.#waiters.rejectAll(this.error('POOL_CLOSED', 'the pool was closed while the caller waited'))
   }
 
   #abortCreations(): void {

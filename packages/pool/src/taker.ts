@@ -58,9 +58,14 @@ export function labelled(taker: Taker | undefined, label: string | undefined): T
  * bundle, where all lines are of one file, it is the outermost.
  */
 export function siteOf(taker: Taker | undefined): string | undefined {
-  const lines = taker?.stack?.split('\n').filter((line) => /:\d+:\d+\)?$/.test(line)) ?? []
-  const site = lines.find((line) => !ours.some((path) => line.includes(path))) ?? lines.at(-1)
+  const stack: unknown = taker?.stack
+  // `Error.prepareStackTrace` may make anything of it.
+  if (typeof stack !== 'string') return undefined
+  const lines = stack.split('\n').filter((line) => /:\d+:\d+\)?$/.test(line))
+  const site = isBundled ? lines.at(-1) : lines.find((line) => !ours.test(line) && !line.includes(here))
   return site?.trim().replace(/^at (async )?/, '')
 }
 
-const ours = [import.meta.dirname, '/@code/', 'node:']
+const ours = /[\\/]@code[\\/]|\bnode:/
+const here: string = import.meta.dirname ?? ''
+const isBundled = !/[\\/]taker\.[jt]s$/.test(import.meta.url ?? '')

@@ -1,4 +1,3 @@
-import { coarseNow } from './coarse-clock.ts'
 import type { Entry } from './shelf.ts'
 import type { CheckedOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
@@ -37,7 +36,7 @@ export class Validator<T extends object> {
   isDue(entry: Entry<T>): boolean {
     return (
       this.#validate !== undefined &&
-      (this.#afterIdleMs === 0 || coarseNow() - entry.idleAt >= this.#afterIdleMs)
+      (this.#afterIdleMs === 0 || performance.now() - entry.idleAt >= this.#afterIdleMs)
     )
   }
 

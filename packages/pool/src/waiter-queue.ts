@@ -5,7 +5,6 @@ import { acquireChannel } from './telemetry.ts'
 export interface Wait {
   readonly priority: number
   readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
   readonly taker?: Taker | undefined
 }
 
@@ -41,8 +40,8 @@ const unknown = -1
 
 /** Who hears of a caller that left the line unserved. */
 export interface WaiterHandlers<T> {
-  /** Must reject the waiter. */
-  readonly onTimeout: (waiter: Waiter<T>) => void
+  /** Must reject the waiters. */
+  readonly onTimeout: (waiters: readonly Waiter<T>[]) => void
   readonly onAbort: () => void
 }
 
@@ -131,6 +130,6 @@ export class WaiterQueue<T> {
     }
     // All are out of the line before any is told: whoever is told may serve the others.
     for (const waiter of expired) this.#remove(waiter)
-    for (const waiter of expired) this.#handlers.onTimeout(waiter)
+    if (expired.length > 0) this.#handlers.onTimeout(expired)
   }
 }

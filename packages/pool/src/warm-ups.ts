@@ -5,10 +5,11 @@ interface WarmUp {
   readonly resolve: (failure: PoolError | undefined) => void
 }
 
-/** Callers who wait until so many objects are there. */
+/** Callers who wait until so many objects are there. While there are any, the process stays alive. */
 export class WarmUps {
   readonly #waiting = new Set<WarmUp>()
   #target = 0
+  #alive: NodeJS.Timeout | undefined
 
   /** The most that anybody waits for. */
   get target(): number {
@@ -18,6 +19,7 @@ export class WarmUps {
   /** Resolves when as many are there, or to the failure of a creation before. */
   add(count: number): Promise<PoolError | undefined> {
     this.#target = Math.max(this.#target, count)
+    this.#alive ??= setInterval(() => {}, 2 ** 30)
     return new Promise((resolve) => this.#waiting.add({ count, resolve }))
   }
 
@@ -26,7 +28,7 @@ export class WarmUps {
   }
 
   fail(failure: PoolError): void {
-    this.#end(() => true, failure)
+    if (this.#waiting.size > 0) this.#end(() => true, failure)
   }
 
   #end(isOver: (warmUp: WarmUp) => boolean, failure?: PoolError): void {
@@ -39,5 +41,8 @@ export class WarmUps {
       this.#waiting.delete(warmUp)
       warmUp.resolve(failure)
     }
+    if (this.#waiting.size > 0) return
+    clearInterval(this.#alive)
+    this.#alive = undefined
   }
 }

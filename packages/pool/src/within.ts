@@ -23,6 +23,6 @@ export function within<R>(
     }
     const timer = timeoutMs === undefined ? undefined : setTimeout(onTimeout, timeoutMs).unref()
     signal?.addEventListener('abort', onAbort)
-    promise.then(resolve, reject).finally(stop)
+    Promise.resolve(promise).then(resolve, reject).finally(stop)
   })
 }

@@ -18,7 +18,7 @@ test('an idle object is destroyed after its time, but never below the minimum', 
   await pool.warm(3)
   await vi.advanceTimersByTimeAsync(900)
   expect(pool.stats().idle).toBe(3)
-  await vi.advanceTimersByTimeAsync(400)
+  await vi.advanceTimersByTimeAsync(600)
   expect(pool.stats().idle).toBe(1)
   expect(ended).toEqual(['idle', 'idle'])
 })

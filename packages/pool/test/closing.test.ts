@@ -111,6 +111,20 @@ test('an abort during a close gives up the creation that was for it', async () =
   expect(given?.aborted).toBe(true)
 })
 
+test('a second close may reject those who wait', async () => {
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
+  const lent = await pool.acquire()
+  const outcome = expect(pool.acquire()).rejects.toMatchObject({ code: 'POOL_CLOSED' })
+  const first = pool.close()
+  void pool.close({ waiters: 'reject' })
+  await outcome
+  pool.release(lent)
+  expect(await first).toMatchObject({ closed: true })
+  expect(() => pool.close({ waiters: 'drop' as never })).toThrow(
+    "waiters must be 'serve' or 'reject', got 'drop'",
+  )
+})
+
 test('a second close brings the deadline forward', async () => {
   const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
   await pool.acquire()

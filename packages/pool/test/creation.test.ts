@@ -57,6 +57,62 @@ test('a factory that always fails is asked seldom, and the event loop stays free
   }
 })
 
+test('creations that fail together count as one failure, and a success ends the row', async () => {
+  vi.useFakeTimers()
+  try {
+    let isDown = true
+    const create = async (): Promise<object> => {
+      await Promise.resolve()
+      if (isDown) throw new Error('blip')
+      return {}
+    }
+    const pool = new ObjectPool({ name: 'db', create, maxSize: 8, createBackoffMs: 50 })
+    const failed = await Promise.allSettled(Array.from({ length: 8 }, () => pool.acquire()))
+    expect(failed.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 'rejected'))
+    isDown = false
+    const next = pool.acquire()
+    await vi.advanceTimersByTimeAsync(60)
+    pool.destroy(await next)
+    isDown = true
+    await vi.advanceTimersByTimeAsync(60)
+    await expect(pool.acquire()).rejects.toThrow('db: creating an object failed: blip (next')
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a validate that always says no ends every attempt, also where what is missing is made at once', async () => {
+  const pool = new ObjectPool({
+    create: () => ({}),
+    validate: () => false,
+    minSize: 2,
+    maxSize: 3,
+    preCreate: true,
+  })
+  await Promise.resolve()
+  expect(pool.tryAcquire()).toBeUndefined()
+  expect(pool.stats()).toMatchObject({ idle: 2, destroyed: 2 })
+  pool.clear()
+  expect(pool.stats()).toMatchObject({ idle: 2, destroyed: 4 })
+  await pool.close()
+})
+
+test('a slot that is still being destroyed is not promised to a caller', async () => {
+  const gone = Promise.withResolvers<void>()
+  const pool = new ObjectPool({ create: () => ({}), destroy: () => gone.promise, maxSize: 1, maxWaiting: 0 })
+  pool.destroy(await pool.acquire())
+  await expect(pool.acquire()).rejects.toMatchObject({ code: 'POOL_QUEUE_FULL' })
+  gone.resolve()
+  await expect
+    .poll(() =>
+      pool.acquire().then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true)
+})
+
 test('a creation that never settles frees its slot, and what it makes too late is destroyed', async () => {
   vi.useFakeTimers()
   try {

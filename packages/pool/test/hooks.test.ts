@@ -68,6 +68,38 @@ test('a slot is free only when an asynchronous destroy is done, or its time is o
   }
 })
 
+test('what a hook returns besides promises is its own affair', async () => {
+  const pool = new ObjectPool({
+    create: () => ({ uses: 0 }),
+    reset: (object) => object.uses++,
+    destroy: (object) => object.uses,
+    maxSize: 1,
+  })
+  const object = await pool.acquire()
+  pool.release(object)
+  expect(pool.tryAcquire()?.uses).toBe(1)
+  pool.destroy(object)
+  expect(await pool.close()).toMatchObject({ closed: true })
+  expect(pool.stats().destroyFailures).toBe(0)
+})
+
+test('an object that a factory gives back while it makes another is lent at once', async () => {
+  const other = Promise.withResolvers<object>()
+  const lent: object[] = []
+  const pool: ObjectPool<object> = new ObjectPool({
+    create: () => {
+      if (lent.length === 0) return {}
+      pool.release(lent[0]!)
+      return other.promise
+    },
+    validate: () => true,
+    maxSize: 2,
+  })
+  lent.push(await pool.acquire())
+  expect(await pool.acquire()).toBe(lent[0])
+  other.resolve({})
+})
+
 test('a truthy answer of validate is a yes', async () => {
   const pool = new ObjectPool({ create: () => ({}), validate: () => 1 as never, maxSize: 1 })
   const object = await pool.acquire()

@@ -10,6 +10,7 @@ const wrong: [Partial<Record<keyof ObjectPoolOptions<object>, unknown>>, string]
   [{ order: 'random' }, "order must be 'lifo' or 'fifo', got 'random'"],
   [{ create: 7 }, 'create must be a function, got 7'],
   [{ reset: true }, 'reset must be a function, got true'],
+  [{ name: 5 }, 'name must be a string, got 5'],
   [{ onLeak: 'log' }, "onLeak must be a function, got 'log'"],
   [{ maxCreating: 0 }, 'maxCreating must be an integer from 1, got 0'],
   [{ maxUses: 1.5 }, 'maxUses must be an integer from 1, got 1.5'],
@@ -22,6 +23,12 @@ const wrong: [Partial<Record<keyof ObjectPoolOptions<object>, unknown>>, string]
 test.each(wrong)('%o is refused at construction', (options, message) => {
   const all = { create: () => ({}), maxSize: 2, ...options } as ObjectPoolOptions<object>
   expect(() => new ObjectPool(all)).toThrow(message)
+})
+
+test('what are no options is refused', () => {
+  expect(() => new ObjectPool(undefined as never)).toThrow('options must be an object, got undefined')
+  const pool = new ObjectPool({ create: () => ({}), maxSize: 2 })
+  expect(() => pool.resize(7 as never)).toThrow('sizes must be an object, got 7')
 })
 
 test('an option that is undefined has its default', () => {

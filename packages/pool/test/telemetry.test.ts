@@ -17,6 +17,9 @@ test('every event of a pool has its channel', async () => {
     for (const channel of channels) unsubscribe(channel, listener)
   }
   const ms = expect.any(Number)
+  expect(seen.find(([name]) => name === 'code:pool:timeout')?.[1]).toMatchObject({
+    waitedMs: expect.toSatisfy((waitedMs: number) => waitedMs >= 1),
+  })
   expect(seen).toEqual([
     ['code:pool:acquire', { pool: 'p', waitedMs: ms }],
     ['code:pool:create', { pool: 'p', ms, ok: true }],

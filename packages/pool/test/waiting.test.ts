@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { getEventListeners } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { ObjectPool, PoolError } from '../src/index.ts'
 
@@ -54,6 +55,65 @@ test('a wait ends at its time limit with an error that reads like a report', asy
   }
 })
 
+test('a wait never ends before its time, nor does a signal that came too late for it hear of anything', async () => {
+  vi.useFakeTimers()
+  try {
+    const one = pool()
+    const object = await one.acquire()
+    let ended = false
+    const waiting = one.acquire({ timeoutMs: 100 }).catch(() => (ended = true))
+    await vi.advanceTimersByTimeAsync(99)
+    expect(ended).toBe(false)
+    await vi.advanceTimersByTimeAsync(30)
+    expect(await waiting).toBe(true)
+
+    const abort = new AbortController()
+    const served = one.acquire({ signal: abort.signal })
+    one.release(object)
+    expect(await served).toBe(object)
+    expect(getEventListeners(abort.signal, 'abort')).toEqual([])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('after one caller timed out the others are served', async () => {
+  vi.useFakeTimers()
+  try {
+    const made: ((object: object) => void)[] = []
+    const slow = new ObjectPool<object>({
+      create: () => new Promise((resolve) => made.push(resolve)),
+      maxSize: 1,
+    })
+    const first = slow.acquire({ timeoutMs: 50 })
+    const outcome = expect(first).rejects.toMatchObject({ code: 'POOL_TIMEOUT' })
+    const second = slow.acquire()
+    await vi.advanceTimersByTimeAsync(100)
+    await outcome
+    made[0]!({})
+    expect(await second).toEqual({})
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a thousand callers who wait in vain are told in little time', async () => {
+  vi.useFakeTimers()
+  try {
+    const many = new ObjectPool({ create: () => ({}), maxSize: 100 })
+    for (let i = 0; i < 100; i++) await many.acquire()
+    const waits = Array.from({ length: 10_000 }, () => many.acquire({ timeoutMs: 50 }))
+    const outcomes = Promise.allSettled(waits)
+    const began = process.hrtime.bigint()
+    await vi.advanceTimersByTimeAsync(100)
+    const ms = Number(process.hrtime.bigint() - began) / 1e6
+    expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true)
+    expect(ms).toBeLessThan(1000)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('a full queue refuses the next caller', async () => {
   const one = new ObjectPool({ create: () => ({}), maxSize: 1, maxWaiting: 1 })
   const object = await one.acquire()
@@ -101,7 +161,9 @@ test('whoever hears of a timeout may change the pool without losing the others',
 test('what is no signal, no time and no priority is refused and leaves no trace', async () => {
   const one = pool()
   const object = await one.acquire()
-  await expect(one.acquire({ signal: {} as AbortSignal })).rejects.toThrow(TypeError)
+  expect(() => one.acquire({ signal: {} as AbortSignal })).toThrow(
+    'signal must be an AbortSignal, got [object Object]',
+  )
   expect(() => one.acquire({ timeoutMs: -1 })).toThrow('timeoutMs must be milliseconds from 1 to 2147483647')
   expect(() => one.acquire({ priority: Number.NaN })).toThrow('priority must be a finite number, got NaN')
   expect(one.stats().waiting).toBe(0)

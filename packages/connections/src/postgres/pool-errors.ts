@@ -6,6 +6,7 @@ export function asConnectionsError(name: string, error: unknown): unknown {
   if (!(error instanceof PoolError)) return error
   const message = error.message
     .replace('no object within', 'no connection within')
+    .replace(' from an unknown line (leakAfterMs makes it known)', '')
     .replace(`, ${name}: creating an object failed`, ', connecting failed')
     .replace('creating an object failed', 'connecting failed')
   const connect = error.cause instanceof PoolError ? error.cause.cause : error.cause
