@@ -77,7 +77,8 @@ export class Stock<T extends object> {
   refusal(): PoolError | undefined {
     if (this.#closing) return this.error('POOL_CLOSED', 'the pool is closed')
     const waiting = this.#waiters.size
-    if (this.shelf.idle > 0 || waiting - this.#coming < this.#options.maxWaiting) return undefined
+    const { maxWaiting } = this.#options
+    if (waiting < maxWaiting || waiting - this.#coming < maxWaiting || this.shelf.idle > 0) return undefined
     return this.error('POOL_QUEUE_FULL', `${waiting} callers wait already`)
   }
 
