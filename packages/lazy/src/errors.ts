@@ -2,6 +2,7 @@
 export type LazyErrorCode =
   | 'LAZY_CYCLE'
   | 'LAZY_LOAD_FAILED'
+  | 'LAZY_LOADING'
   | 'LAZY_NOT_FOUND'
   | 'LAZY_TOP_LEVEL_AWAIT'
   | 'LAZY_WRONG_KIND'

@@ -1,10 +1,12 @@
-import { enableCompileCache, getCompileCacheDir } from 'node:module'
+import { createRequire, enableCompileCache, getCompileCacheDir } from 'node:module'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { checkOptions } from './check.ts'
 import { whenIdle } from './idle.ts'
 import { ModuleLoader, type ModuleLoad } from './module-loader.ts'
 import { moduleProxy, type ModuleKind } from './module-proxy.ts'
+import { wait, type WaitOptions } from './wait.ts'
 
 /** What an importer does besides loading. */
 export interface LazyImporterOptions {
@@ -21,6 +23,11 @@ export interface ImportOptions<T extends object = object> {
   readonly kind?: (T extends Callable ? 'function' : ModuleKind) | undefined
 }
 
+/** A compiler that knows of a function or class asks for its kind. */
+type ImportArguments<T extends object> = T extends Callable
+  ? [options: { readonly kind: 'function' }]
+  : [options?: ImportOptions<T>]
+
 type Callable = ((...args: never) => unknown) | (abstract new (...args: never) => unknown)
 
 const defaults = { compileCache: false, kind: 'object' } as const
@@ -28,6 +35,7 @@ const defaults = { compileCache: false, kind: 'object' } as const
 /** Loads modules for one file, each when it is first used: what a process does not use costs it nothing. */
 export class LazyImporter {
   readonly #from: string
+  readonly #require: NodeJS.Require
   readonly #loaders = new Map<string, ModuleLoader>()
   readonly #behind = new WeakMap<object, ModuleLoader>()
   readonly #loads: ModuleLoad[] = []
@@ -38,8 +46,10 @@ export class LazyImporter {
    */
   constructor(from: ImportMeta | URL | string, options: LazyImporterOptions = {}) {
     this.#from = pathOf(from)
+    this.#require = createRequire(this.#from)
+    checkOptions(options)
     const { compileCache = defaults.compileCache } = options
-    if (typeof compileCache !== 'boolean' && typeof compileCache !== 'string') {
+    if (typeof compileCache !== 'boolean' && (typeof compileCache !== 'string' || compileCache === '')) {
       throw new TypeError(`compileCache must be a boolean or a folder, got ${inspect(compileCache)}`)
     }
     if (compileCache !== false) enableCompileCache(compileCache === true ? undefined : compileCache)
@@ -56,11 +66,12 @@ export class LazyImporter {
    *
    * What a first touch throws, it throws to whoever touches, and the next touch tries again:
    * @throws {LazyError} LAZY_NOT_FOUND, LAZY_LOAD_FAILED
-   * @throws {LazyError} LAZY_TOP_LEVEL_AWAIT when it has to be loaded by `load` before
+   * @throws {LazyError} LAZY_TOP_LEVEL_AWAIT when it has to be loaded by `load` before, LAZY_LOADING while it is
    * @throws {LazyError} LAZY_CYCLE when it is touched by what it loads
    * @throws {LazyError} LAZY_WRONG_KIND when it exports something else than `kind` says
    */
-  importModule<T extends object>(specifier: string, options: ImportOptions<T> = {}): T {
+  importModule<T extends object>(specifier: string, ...[options = {}]: ImportArguments<T>): T {
+    checkOptions(options)
     const kind: ModuleKind = options.kind ?? defaults.kind
     if (kind !== 'object' && kind !== 'function') {
       throw new TypeError(`kind must be 'object' or 'function', got ${inspect(kind)}`)
@@ -83,22 +94,31 @@ export class LazyImporter {
     return loader.loadSync() as T
   }
 
-  /** The module itself; for modules with top-level await, whose proxies work from then on. */
-  load<T extends object>(specifier: string): Promise<T> {
-    return this.#loader(specifier).load() as Promise<T>
+  /**
+   * The module itself; for modules with top-level await, whose proxies work from then on, those of all importers.
+   * Rejects as a first touch throws, with LAZY_CYCLE when it would wait for the module that asks.
+   */
+  load<T extends object>(specifier: string, options: WaitOptions = {}): Promise<T> {
+    const loader = this.#loader(specifier)
+    return wait(() => loader.load(), options) as Promise<T>
   }
 
   /** Whether this importer has loaded it. */
   isLoaded(specifier: string): boolean {
-    return this.#loader(specifier).isLoaded
+    return this.#loaders.get(nameOf(specifier))?.isLoaded ?? false
   }
 
   /**
    * Loads modules ahead of their use, one at a time, whenever the event loop has been idle for 50 ms; while it is
-   * busy they wait. Keeps no process alive. Rejects, after all were tried, with the first failure.
+   * busy they wait. Keeps no process alive. Rejects, after all were tried, with the first failure. The last
+   * argument may be `{ signal }`.
    */
-  warmWhenIdle(...specifiers: readonly string[]): Promise<void> {
-    return warm(specifiers.map((specifier) => this.#loader(specifier)))
+  warmWhenIdle(...specifiers: readonly string[] | readonly [...string[], WaitOptions]): Promise<void> {
+    const last = specifiers.at(-1)
+    const options = typeof last === 'object' ? last : {}
+    const named = (typeof last === 'object' ? specifiers.slice(0, -1) : specifiers) as readonly string[]
+    const loaders = named.map((specifier) => this.#loader(specifier))
+    return wait((signal) => warm(loaders, signal), options)
   }
 
   /** What was loaded so far and what it cost, in order. */
@@ -107,28 +127,32 @@ export class LazyImporter {
   }
 
   #loader(specifier: string): ModuleLoader {
-    if (typeof specifier !== 'string' || specifier === '') {
-      throw new TypeError(`specifier must be a string that names a module, got ${inspect(specifier)}`)
-    }
-    // `require` knows no file URLs.
-    const name = specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier
+    const name = nameOf(specifier)
     let loader = this.#loaders.get(name)
     if (loader === undefined) {
-      loader = new ModuleLoader(name, this.#from, (load) => this.#loads.push(load))
+      loader = new ModuleLoader(name, this.#from, this.#require, (load) => this.#loads.push(load))
       this.#loaders.set(name, loader)
     }
     return loader
   }
 }
 
-async function warm(loaders: readonly ModuleLoader[]): Promise<void> {
+async function warm(loaders: readonly ModuleLoader[], signal: AbortSignal | undefined): Promise<void> {
   const failures: unknown[] = []
   for (const loader of loaders) {
     if (loader.isLoaded) continue
-    await whenIdle()
+    await whenIdle(signal)
     await loader.load().catch((failure: unknown) => failures.push(failure))
   }
   if (failures.length > 0) throw failures[0]
+}
+
+function nameOf(specifier: string): string {
+  if (typeof specifier !== 'string' || specifier === '') {
+    throw new TypeError(`specifier must be a string that names a module, got ${inspect(specifier)}`)
+  }
+  // `require` knows no file URLs.
+  return specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier
 }
 
 function pathOf(from: ImportMeta | URL | string): string {

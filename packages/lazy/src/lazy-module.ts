@@ -1,9 +1,10 @@
 import { lazy } from './lazy.ts'
+import { wait, type WaitOptions } from './wait.ts'
 
 /** A module that a bundler can see and split off. */
 export interface LazyModule<T extends object> {
   /** Loads it, once however many callers; a failure is not kept. Rejects with the error of the import. */
-  load(): Promise<T>
+  load(options?: WaitOptions): Promise<T>
   /** The module, once it has been loaded. */
   readonly loaded: T | undefined
 }
@@ -15,8 +16,9 @@ export interface LazyModule<T extends object> {
 export function lazyModule<T extends object>(load: () => Promise<T>): LazyModule<T> {
   if (typeof load !== 'function') throw new TypeError(`load must be a function, got ${String(load)}`)
   let loaded: T | undefined
+  const module = lazy(async () => (loaded = await load()))
   return {
-    load: lazy(async () => (loaded = await load())),
+    load: (options = {}) => wait(module, options),
     get loaded() {
       return loaded
     },

@@ -10,30 +10,32 @@ import { LazyError } from './errors.ts'
  */
 export function lazy<T>(make: () => T): () => T {
   if (typeof make !== 'function') throw new TypeError(`make must be a function, got ${String(make)}`)
-  let state: 'empty' | 'making' | 'made' = 'empty'
-  let value: T | undefined
+  let made: { readonly value: T } | undefined
+  let making = false
 
-  return () => (state === 'made' ? (value as T) : makeNow())
+  return () => (made === undefined ? makeNow() : made.value)
 
   function makeNow(): T {
-    if (state === 'making') {
+    if (making) {
       const message = `lazy value${make.name && ` of ${make.name}`}: asked for while it was being made`
       throw new LazyError('LAZY_CYCLE', message)
     }
-    state = 'making'
+    making = true
     try {
-      const made = (value = make())
-      state = 'made'
+      const value = make()
       // Promises only: to call `then` of a query builder would send its query.
-      if (isPromise(made)) made.then(undefined, forget)
-      return made
+      made = { value: isPromise(value) ? (forgotten(value) as T) : value }
+      return made.value
     } finally {
-      if (state === 'making') state = 'empty'
+      making = false
     }
   }
 
-  function forget(): void {
-    state = 'empty'
-    value = undefined
+  /** Callers get this promise, so that a rejection for which nobody waits is told as any other. */
+  function forgotten(value: Promise<unknown>): Promise<unknown> {
+    return value.catch((failure: unknown) => {
+      made = undefined
+      throw failure
+    })
   }
 }

@@ -1,5 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util'
+import { isModuleNamespaceObject } from 'node:util/types'
 import type { ModuleLoader } from './module-loader.ts'
+import { namedReads } from './named-reads.ts'
 
 /** What `typeof` says of a module that is not there yet: most export an object, some a function or class. */
 export type ModuleKind = 'object' | 'function'
@@ -10,7 +12,9 @@ export function moduleProxy(loader: ModuleLoader, kind: ModuleKind): object {
   const traps = new FirstTouch(loader, kind, target)
   Object.defineProperty(target, inspect.custom, {
     configurable: true,
-    value: (depth: number, options: InspectOptions) => traps.inspect({ ...options, depth }),
+    value(this: unknown, depth: number, options: InspectOptions) {
+      return traps.inspect(this, { ...options, depth })
+    },
   })
   return (traps.proxy = new Proxy(target, traps))
 }
@@ -32,7 +36,9 @@ class Traps implements ProxyHandler<object> {
   readonly #kind: ModuleKind
   readonly #target: object
   #module: object | undefined
-  #methods: WeakMap<object, unknown> | undefined
+  /** Reads like the module, only sooner. */
+  #reads: object | undefined
+  #methods: WeakMap<object, object> | undefined
   proxy: object | undefined
 
   constructor(loader: ModuleLoader, kind: ModuleKind, target: object) {
@@ -50,23 +56,33 @@ class Traps implements ProxyHandler<object> {
     return this.#module ?? this.#adopt(this.#loader.loadSync())
   }
 
-  /** Getters and setters see the module as `this`, as they would without us. */
+  /** Where a trap answers, getters, setters and methods see the module as `this`; where V8 does, the proxy. */
   actual(receiver: unknown): unknown {
     return receiver === this.proxy ? this.module() : receiver
   }
 
+  /** The value of a property, where the target cannot answer. */
+  read(key: PropertyKey, receiver: unknown): unknown {
+    const module = this.module()
+    return Reflect.get(this.#reads ?? module, key, this.actual(receiver))
+  }
+
   /** A method of a class may check who calls it (`#private` fields, a `Map`): it gets the instance as `this`. */
-  method(key: PropertyKey, method: object): unknown {
+  method(key: PropertyKey, method: object): object {
     if (this.#methods === undefined || key === 'constructor' || Object.hasOwn(this.module(), key)) {
       return method
     }
-    const bound = this.#methods.get(method) ?? (method as () => unknown).bind(this.module())
-    this.#methods.set(method, bound)
-    return bound
+    // A proxy and not a bound function: it may be a class that somebody extends, or hold properties.
+    const apply = (call: object, self: unknown, args: unknown[]): unknown =>
+      Reflect.apply(call as () => unknown, this.actual(self), args)
+    const through = this.#methods.get(method) ?? new Proxy(method, { apply })
+    this.#methods.set(method, through)
+    return through
   }
 
-  /** `console.log` must not load anything. */
-  inspect(options: InspectOptions): string {
+  /** `console.log` must not load anything. It asks also for what inherits from the proxy. */
+  inspect(self: unknown, options: InspectOptions): string {
+    if (self !== this.proxy) return inspect(self, { ...options, customInspect: false })
     if (this.isLoaded) return inspect(this.#loader.loadSync(), options)
     return `[lazy module ${this.#loader.specifier}, not loaded]`
   }
@@ -138,7 +154,8 @@ class Traps implements ProxyHandler<object> {
       this.#methods = new WeakMap()
       Reflect.setPrototypeOf(this, Forwarding.prototype)
     } else {
-      Reflect.setPrototypeOf(this.#target, module)
+      if (isModuleNamespaceObject(module)) this.#reads = namedReads(module)
+      Reflect.setPrototypeOf(this.#target, this.#reads ?? module)
       Reflect.setPrototypeOf(this, Traps.prototype)
     }
     return module
@@ -175,7 +192,6 @@ class Traps implements ProxyHandler<object> {
   #seal(): void {
     if (this.#isSealed) return
     const module = this.module()
-    Reflect.deleteProperty(this.#target, inspect.custom)
     for (const key of Reflect.ownKeys(module)) {
       Reflect.defineProperty(this.#target, key, Reflect.getOwnPropertyDescriptor(module, key)!)
     }
@@ -198,7 +214,7 @@ class FirstTouch extends Traps {
 /** Where the target cannot answer for the module: see `#mirror` and `method`. */
 class Forwarding extends Traps {
   get(_target: object, key: PropertyKey, receiver: unknown): unknown {
-    const value: unknown = Reflect.get(this.module(), key, this.actual(receiver))
+    const value = this.read(key, receiver)
     return typeof value === 'function' ? this.method(key, value) : value
   }
 }
