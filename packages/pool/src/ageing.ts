@@ -1,5 +1,5 @@
 import type { CheckedOptions } from './options.ts'
-import type { Entry, Sighting } from './shelf.ts'
+import type { Entry, Sighting } from './entry.ts'
 
 /** What the pool does about its age. */
 export interface AgeingHandlers<T extends object> {

@@ -15,7 +15,8 @@ import {
   type ObjectPoolOptions,
 } from './options.ts'
 import type { CloseReport, Holder, PoolStats } from './report.ts'
-import type { Entry, Shelf } from './shelf.ts'
+import type { Entry } from './entry.ts'
+import type { Shelf } from './shelf.ts'
 import { Stock } from './stock.ts'
 import { framesOfAcquire, labelled } from './taker.ts'
 import { isThenable } from './thenable.ts'

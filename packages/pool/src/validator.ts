@@ -1,4 +1,4 @@
-import type { Entry } from './shelf.ts'
+import type { Entry } from './entry.ts'
 import type { CheckedOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
 import { within } from './within.ts'
