@@ -36,8 +36,8 @@ class Traps implements ProxyHandler<object> {
   readonly #kind: ModuleKind
   readonly #target: object
   #module: object | undefined
-  /** Reads like the module, only sooner. */
-  #reads: object | undefined
+  /** Of an ES module only: reads like it, but sooner. */
+  #reads: Record<PropertyKey, unknown> | undefined
   #methods: WeakMap<object, object> | undefined
   proxy: object | undefined
 
@@ -64,7 +64,7 @@ class Traps implements ProxyHandler<object> {
   /** The value of a property, where the target cannot answer. */
   read(key: PropertyKey, receiver: unknown): unknown {
     const module = this.module()
-    return Reflect.get(this.#reads ?? module, key, this.actual(receiver))
+    return this.#reads === undefined ? Reflect.get(module, key, this.actual(receiver)) : this.#reads[key]
   }
 
   /** A method of a class may check who calls it (`#private` fields, a `Map`): it gets the instance as `this`. */

@@ -76,14 +76,73 @@ test('top-level await is named, load() waits for it, and the proxy works from th
   expect(module.value).toBe(5)
   expect(importer.resolved(module)).toBe(one)
   expect(importer.report()).toHaveLength(1)
+  const another = new LazyImporter(folder).importModule('./top-level-await.mjs')
+  expect(another, 'of another importer').toHaveProperty('value', 5)
 })
 
-test('CommonJS that needs top-level await cannot be loaded at all', async () => {
-  const importer = new LazyImporter(folder)
-  await expect(importer.load('./needs-top-level-await.cjs')).rejects.toMatchObject({
+test('a touch while load() has not ended is told to await it', async () => {
+  using place = emptyPlace()
+  place.write('slow.mjs', 'export const ok = await new Promise((go) => setImmediate(go, 1))')
+  const loaded = place.importer.load('./slow.mjs')
+  const touch = (): unknown => place.touch('./slow.mjs')
+  expect(failureOf(touch)).toMatchObject(loading('./slow.mjs', place.from))
+  await loaded
+  expect(touch()).toEqual(['ok'])
+})
+
+test('what an import elsewhere has begun, or could not link, is left to load(), which says why', async () => {
+  const failed = {
     code: 'LAZY_LOAD_FAILED',
+    message: expect.stringContaining("does not provide an export named 'missing'"),
+  }
+  expect(JSON.parse(await runNode(['fixtures/loading/start.mjs']))).toEqual([
+    loading('./whole.mjs', '/start.mjs'),
+    { ok: 1 },
+    failed,
+    loading('./does-not-link.mjs', '/start.mjs'),
+    failed,
+  ])
+})
+
+test('a module that waits for itself, or for what waits for it, is named, with the way there', async () => {
+  const program = `
+    import { LazyImporter } from '@code/lazy'
+    const importer = new LazyImporter(process.cwd() + '/fixtures/cycle/main.mjs')
+    console.log(JSON.stringify(await importer.load('./waits-for-itself.mjs')))`
+  const { outcomes } = JSON.parse(await runNode(['--input-type=module', '--eval', program])) as {
+    outcomes: unknown
+  }
+  const self = './waits-for-itself.mjs'
+  expect(outcomes).toEqual([
+    cycle(`was touched while it was being loaded: ${self} → ${self}`),
+    cycle(`was touched while it was being loaded: ${self} → ${self}`),
+    cycle(`was touched while it was being loaded: ${self} → ./waits-for-first.mjs → ${self}`),
+  ])
+})
+
+test('a caller can end its wait; the load goes on', async () => {
+  using place = emptyPlace()
+  place.write('slow.mjs', 'export const ok = await new Promise((go) => setImmediate(go, 1))')
+  const abort = new AbortController()
+  const ended = place.importer.load('./slow.mjs', { signal: abort.signal })
+  abort.abort('enough')
+  await expect(ended).rejects.toBe('enough')
+  await expect(place.importer.load('./slow.mjs', { signal: abort.signal })).rejects.toBe('enough')
+  await expect(place.importer.load('./slow.mjs')).resolves.toHaveProperty('ok', 1)
+})
+
+test('CommonJS that needs top-level await cannot be loaded at all, nor is that tried twice', async () => {
+  using place = emptyPlace()
+  place.write('waits.mjs', 'await 1')
+  place.write('needs.cjs', "globalThis.runs = (globalThis.runs ?? 0) + 1; require('./waits.mjs')")
+  await expect(place.importer.load('./needs.cjs')).rejects.toMatchObject({
+    code: 'LAZY_LOAD_FAILED',
+    message: expect.stringMatching(
+      /could not be loaded, nor by import: CommonJS requires .*waits\.mjs, which has/,
+    ),
     cause: { code: 'ERR_REQUIRE_ASYNC_MODULE' },
   })
+  expect(Reflect.get(globalThis, 'runs')).toBe(1)
 })
 
 test('a module touched by what it loads is named, with the way there', async () => {
@@ -95,6 +154,11 @@ test('a module touched by what it loads is named, with the way there', async () 
     cycle('was touched while it was being loaded: ./requires-first.cjs → ./required.cjs'),
   ])
 })
+
+function loading(specifier: string, from: string): object {
+  const problem = 'is being loaded by an import, or that failed: `await` load(), which waits or says why'
+  return { code: 'LAZY_LOADING', message: `'${specifier}' from ${from} ${problem}` }
+}
 
 function cycle(message: string): object {
   return { code: 'LAZY_CYCLE', message: expect.stringContaining(message) }

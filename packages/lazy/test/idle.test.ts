@@ -38,6 +38,30 @@ test('a failure stops none of the others and is told at the end', async () => {
   expect(importer.isLoaded('./plain.cjs')).toBe(true)
 })
 
+test('of several failures the first is told', async () => {
+  const warmed = new LazyImporter(folder).warmWhenIdle('./missing.cjs', './broken.cjs')
+  await expect(warmed).rejects.toMatchObject({ code: 'LAZY_NOT_FOUND' })
+})
+
+test('each load has an idle window of 50 ms to itself', async () => {
+  const begun = performance.now()
+  const importer = new LazyImporter(folder)
+  await Promise.all([importer.warmWhenIdle('./plain.cjs'), importer.warmWhenIdle('./class.cjs')])
+  const [first, second] = importer.report()
+  expect(first!.loadedAt - begun).toBeGreaterThan(45)
+  expect(second!.loadedAt - first!.loadedAt).toBeGreaterThan(45)
+})
+
+test('warming ends with its signal: what is left is not loaded', async () => {
+  const importer = new LazyImporter(folder)
+  const abort = new AbortController()
+  const warmed = importer.warmWhenIdle('./plain.cjs', { signal: abort.signal })
+  abort.abort('enough')
+  await expect(warmed).rejects.toBe('enough')
+  await importer.warmWhenIdle('./class.cjs')
+  expect(importer.report().map(({ specifier }) => specifier)).toEqual(['./class.cjs'])
+})
+
 test('warming keeps no process alive', async () => {
   const program = `
     import { LazyImporter } from '@code/lazy'

@@ -87,9 +87,17 @@ test('the report says what was loaded, in order, and what it cost', () => {
     { specifier: './es-module.mjs', ms: number, rssDeltaBytes: number, loadedAt: number },
   ])
   const [first, second] = importer.report()
+  expect([first!.ms > 0, second!.ms < second!.loadedAt - first!.loadedAt]).toEqual([true, true])
   expect(first!.loadedAt).toBeLessThanOrEqual(second!.loadedAt)
   expect(second!.loadedAt).toBeLessThanOrEqual(performance.now())
   expect(Object.isFrozen(importer.report())).toBe(true)
+})
+
+test('the report says what the memory grew by', () => {
+  using place = emptyPlace()
+  place.write('big.cjs', "exports.bytes = Buffer.alloc(64 * 2 ** 20, 'x')")
+  place.touch('./big.cjs')
+  expect(place.importer.report()[0]!.rssDeltaBytes).toBeGreaterThan(48 * 2 ** 20)
 })
 
 test.each<[string, () => unknown, string]>([
@@ -112,6 +120,22 @@ test.each<[string, () => unknown, string]>([
     'compileCache',
     () => new LazyImporter(folder, { compileCache: 1 as never }),
     'compileCache must be a boolean or a folder, got 1',
+  ],
+  [
+    'folder of the compile cache',
+    () => new LazyImporter(folder, { compileCache: '' }),
+    "compileCache must be a boolean or a folder, got ''",
+  ],
+  ...[
+    () => new LazyImporter(folder, null as never),
+    () => new LazyImporter(folder).importModule('pg', null as never),
+    () => new LazyImporter(folder).load('pg', null as never),
+    () => new LazyImporter(folder).warmWhenIdle('pg', null as never),
+  ].map((call): [string, () => unknown, string] => ['null', call, 'options must be an object, got null']),
+  [
+    'signal',
+    () => new LazyImporter(folder).load('pg', { signal: 7 as never }),
+    'signal must be an AbortSignal, got 7',
   ],
   [
     'kind',
@@ -149,6 +173,8 @@ test('what comes has the type of the module', () => {
 test('the kind of what can be called is checked by the compiler too', () => {
   const importer = new LazyImporter(folder)
   importer.importModule<() => void>('./function.cjs', { kind: 'function' })
+  // @ts-expect-error: without it
+  importer.importModule<() => void>('./function.cjs')
   // @ts-expect-error: a function
   importer.importModule<() => void>('./function.cjs', { kind: 'object' })
   // @ts-expect-error: a class

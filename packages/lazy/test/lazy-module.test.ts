@@ -35,6 +35,16 @@ test('a failed import is not kept', async () => {
   await expect(path.load()).resolves.toHaveProperty('join')
 })
 
+test('a caller can end its wait; the others get the module', async () => {
+  const path = lazyModule(() => import('node:path'))
+  const abort = new AbortController()
+  const ended = path.load({ signal: abort.signal })
+  const other = path.load()
+  abort.abort('enough')
+  await expect(ended).rejects.toBe('enough')
+  await expect(other).resolves.toHaveProperty('join')
+})
+
 test('what is no function is refused at once', () => {
   expect(() => lazyModule('node:path' as never)).toThrow(
     new TypeError('load must be a function, got node:path'),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { lazy } from '../src/index.ts'
+import { runNode } from './run-node.ts'
 
 test('a value is made at the first call and never again', () => {
   let made = 0
@@ -41,6 +42,16 @@ test('callers share one promise, and a rejection is not kept', async () => {
   await expect(value()).resolves.toBe('made')
   await expect(value()).resolves.toBe('made')
   expect(calls).toBe(2)
+})
+
+test('a rejection for which nobody waits is told as any other', async () => {
+  const program = `
+    import { lazy, lazyModule } from '@code/lazy'
+    process.on('unhandledRejection', ({ message }) => console.log(message))
+    void lazy(() => Promise.reject(new Error('unheard')))()
+    void lazyModule(() => Promise.reject(new Error('no such module'))).load()`
+  const lines = await runNode(['--input-type=module', '--eval', program])
+  expect(lines.trim().split('\n').toSorted()).toEqual(['no such module', 'unheard'])
 })
 
 test('a thenable that is no promise is left alone: to call its then could start something', () => {

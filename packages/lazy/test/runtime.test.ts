@@ -28,6 +28,15 @@ test('the compile cache is filled in the folder that was asked for', async () =>
   }
 })
 
+test('true keeps compiled code where Node.js does', async () => {
+  const program = `
+    import { LazyImporter } from '@code/lazy'
+    const importer = new LazyImporter(import.meta.url, { compileCache: true })
+    console.log(importer.compileCacheFolder)`
+  const folder = await runNode(['--input-type=module', '--eval', program])
+  expect(folder).toContain(join(tmpdir(), 'node-compile-cache'))
+})
+
 test('without the option nothing is cached on disk', () => {
   expect(new LazyImporter(import.meta).compileCacheFolder).toBeUndefined()
 })

@@ -1,5 +1,5 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, test } from 'vitest'
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { expect, test, vi } from 'vitest'
 import { LazyImporter } from '../src/index.ts'
 
 test('each load is told, once, on its channel', async () => {
@@ -21,4 +21,11 @@ test('each load is told, once, on its channel', async () => {
     { specifier: './plain.cjs', ms: number, rssDeltaBytes: number },
     { specifier: './top-level-await.mjs', ms: number, rssDeltaBytes: number },
   ])
+})
+
+test('without a listener no message is made', () => {
+  const publish = vi.spyOn(channel('code:lazy:load'), 'publish')
+  void new LazyImporter(new URL('fixtures/', import.meta.url)).importModule<{ name: string }>('./plain.cjs')
+    .name
+  expect(publish).not.toHaveBeenCalled()
 })
