@@ -12,7 +12,10 @@ const items = Array.from({ length: 200 }, (_, id) => ({
 }))
 const body = Buffer.from(JSON.stringify({ items }))
 
-process.on('message', async (count) => {
+process.on('message', (count) => void drive(count))
+process.on('disconnect', () => agent.destroy())
+
+async function drive(count) {
   const latencies = []
   let left = count
   const client = async () => {
@@ -21,8 +24,7 @@ process.on('message', async (count) => {
   await Promise.all(Array.from({ length: agent.maxSockets }, client))
   latencies.sort((a, b) => a - b)
   process.send(latencies[Math.floor(latencies.length * 0.99)])
-})
-process.on('disconnect', () => agent.destroy())
+}
 
 function timeOfOne() {
   const startedAt = performance.now()

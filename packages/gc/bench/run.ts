@@ -40,7 +40,7 @@ console.log(
 const file = new URL('http-service.mjs', import.meta.url)
 const service = await suite.processes({
   title: 'an HTTP service that allocates, 2,000 requests of 64 clients',
-  samples: 7,
+  samples: 5,
   arms: {
     '1 MiB: Node in 512 MiB': { file, execArgv: small },
     'plan in 512 MiB': { file, execArgv: smallPlan },
@@ -60,6 +60,7 @@ for (const [arm, than] of [
 const survivors = new URL('survivors.mjs', import.meta.url)
 await suite.processes({
   title: 'minor pauses where much survives, by semi-space',
+  samples: 3,
   arms: {
     '16 MiB': { file: survivors, execArgv: ['--max-semi-space-size=16'] },
     '32 MiB': { file: survivors, execArgv: ['--max-semi-space-size=32'] },

@@ -8,7 +8,7 @@ export interface CleanupOptions {
   readonly everyMs: number
   /** Whether a run waits until the event loop was idle for most of the last 50 ms. @default true */
   readonly idleOnly?: boolean | undefined
-  /** How long a due run waits for that, in milliseconds, from 1; then it runs all the same. @default 10 * everyMs */
+  /** How long a due run waits for that and for `deferGc`, in milliseconds, from 1; then it runs all the same. @default 10 * everyMs */
   readonly maxDelayMs?: number | undefined
 }
 
@@ -79,8 +79,8 @@ export class CleanupJob {
     for (;;) {
       const before = performance.eventLoopUtilization()
       await this.#sleep(windowMs)
-      if (sectionsUnderWay() > 0) continue
-      if (!idleOnly || performance.eventLoopUtilization(before).utilization < 0.5) return
+      const isIdle = !idleOnly || performance.eventLoopUtilization(before).utilization < 0.5
+      if (isIdle && sectionsUnderWay() === 0) return
       if (performance.now() >= latestAt) return this.#listener.late()
     }
   }

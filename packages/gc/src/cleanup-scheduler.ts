@@ -12,7 +12,7 @@ export interface CleanupSchedulerOptions {
   readonly onFailure?: ((job: string, reason: unknown) => void) | undefined
 }
 
-/** The figures of a scheduler. `late` counts runs that found no idle moment within `maxDelayMs`. */
+/** The figures of a scheduler. `late` counts runs that found no moment within `maxDelayMs`. */
 export type CleanupStats = Readonly<{
   jobs: number
   running: number
@@ -30,7 +30,7 @@ export interface CloseReport {
 
 /**
  * Runs chores, such as sweeping a cache, when the event loop has nothing better to do and no `deferGc` section is
- * under way. A job never overlaps itself, and one that fails runs again at its next time. Keeps no process alive.
+ * under way, within limits. A job never overlaps itself, and one that fails runs again at its next time. Keeps no process alive.
  */
 export class CleanupScheduler implements AsyncDisposable {
   readonly name: string
@@ -46,6 +46,7 @@ export class CleanupScheduler implements AsyncDisposable {
    * @throws {TypeError} when an option is not what it should be
    */
   constructor({ name, onFailure }: CleanupSchedulerOptions = {}) {
+    if (name !== undefined) checkName(name)
     if (onFailure !== undefined) checkFunction('onFailure', onFailure)
     this.name = name ?? `cleanup-${++unnamed}`
     this.#onFailure = onFailure
@@ -58,9 +59,9 @@ export class CleanupScheduler implements AsyncDisposable {
    * @throws {GcError} GC_CLOSED
    */
   add(name: string, work: CleanupWork, options: CleanupOptions): void {
+    checkName(name)
     checkFunction('work', work)
-    checkMs('everyMs', options.everyMs)
-    if (options.maxDelayMs !== undefined) checkMs('maxDelayMs', options.maxDelayMs)
+    checkOptions(options)
     if (this.#closed !== undefined) throw new GcError('GC_CLOSED', `${this.name} is closed`)
     if (this.#jobs.has(name)) throw new RangeError(`name must be new to ${this.name}, got '${name}' again`)
     const job = new CleanupJob(name, () => work(this.#deadline.signal), options, {
@@ -138,12 +139,25 @@ export class CleanupScheduler implements AsyncDisposable {
 
 let unnamed = 0
 
+function checkOptions(options: CleanupOptions | undefined): void {
+  const { everyMs, idleOnly = true, maxDelayMs = 1 } = options ?? ({} as Partial<CleanupOptions>)
+  checkMs('everyMs', everyMs)
+  checkMs('maxDelayMs', maxDelayMs)
+  if (typeof idleOnly !== 'boolean')
+    throw new TypeError(`idleOnly must be a boolean, got ${String(idleOnly)}`)
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === 'string' && name !== '') return
+  throw new TypeError(`name must be a string that is not empty, got ${name === '' ? "''" : typeof name}`)
+}
+
 function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${name} must be a function, got ${typeof value}`)
 }
 
 /** Timers of Node.js overflow at 2 ** 31 milliseconds and then fire at once. */
-function checkMs(name: string, value: number): void {
+function checkMs(name: string, value: unknown): void {
   if (typeof value !== 'number' || !(value >= 1 && value < 2 ** 31)) {
     throw new RangeError(`${name} must be milliseconds from 1 to 2147483647, got ${String(value)}`)
   }

@@ -11,8 +11,8 @@ export interface DeferGcOptions {
 
 /**
  * Runs work that should not be interrupted: collects garbage just before, so that the section starts with an empty
- * young generation, and holds back the jobs of every `CleanupScheduler` until it has ended. V8 has no way to forbid
- * a collection: a section that allocates more than a semi-space will see one.
+ * young generation, and holds back the jobs of every `CleanupScheduler` until it has ended, or for their `maxDelayMs`.
+ * V8 has no way to forbid a collection: a section that allocates more than a semi-space will see one.
  * @throws {TypeError} when an argument is not what it should be
  */
 export async function deferGc<T>(work: () => T | Promise<T>, options: DeferGcOptions = {}): Promise<T> {

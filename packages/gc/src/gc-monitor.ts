@@ -43,12 +43,17 @@ export class GcMonitor implements Disposable {
   #unregister: (() => void) | undefined
 
   constructor(options: GcMonitorOptions = {}) {
-    this.name = options.name ?? `gc-${++unnamed}`
+    const { name } = options
+    if (name !== undefined && (typeof name !== 'string' || name === '')) {
+      throw new TypeError(`name must be a string that is not empty, got ${name === '' ? "''" : typeof name}`)
+    }
+    this.name = name ?? `gc-${++unnamed}`
     // The observer outlives whoever forgets to stop: held weakly, the monitor does not.
     const held = new WeakRef(this)
-    this.#observer = new PerformanceObserver((list) => {
+    this.#observer = new PerformanceObserver((list, observer) => {
       const monitor = held.deref()
-      if (monitor !== undefined) monitor.#add(list.getEntries())
+      if (monitor === undefined) observer.disconnect()
+      else monitor.#add(list.getEntries())
     })
   }
 

@@ -37,7 +37,7 @@ export function planGc(facts: GcFacts, goal: GcGoal): GcPlan {
     workerLimits: workerLimits(settings),
     applied: notApplied.length === 0,
     notApplied,
-    warnings: gcWarnings(facts, goal),
+    warnings: gcWarnings(facts, goal, settings),
     evidence: facts,
   })
 }

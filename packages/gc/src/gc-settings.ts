@@ -40,6 +40,9 @@ export interface GcSetting {
 /** The larger, the fewer collections; but where much survives, each takes longer (both: bench/run.ts). */
 const largestSemiSpaceMib = { throughput: 64, latency: 32, 'small-container': 16 } as const
 
+/** Of the container's memory, for all heaps at their largest. */
+export const usableShare = 0.9
+
 /** Nothing that runs fits into less. */
 export const leastOldSpaceMib = 32
 
@@ -76,11 +79,24 @@ export function fittingOldSpaceMib(
   return Math.floor((limitMib - headroomMib) / (workers + 1) - 3 * semiSpaceMib)
 }
 
+/** Flags given for the old space keep their say; a percentage is known by what V8 made of it. */
+function givenOldSpaceMib({ flags, oldSpaceMib }: GcFacts): number | undefined {
+  return flags['--max-old-space-size'] ?? (flags['--max-old-space-size-percentage'] && oldSpaceMib)
+}
+
+/** An eighth of the memory for all young generations leaves the rest to what lives on; a given old space, maybe less. */
+function youngMibOfOne(facts: GcFacts, workers: number): number {
+  const { limitMib, memoryMib } = facts
+  const eighth = (limitMib ?? memoryMib) / 8 / (workers + 1)
+  const oldMib = givenOldSpaceMib(facts)
+  if (limitMib === undefined || oldMib === undefined) return eighth
+  return Math.min(eighth, (usableShare * limitMib) / (workers + 1) - oldMib)
+}
+
 function planSemiSpace(facts: GcFacts, { workload, workers }: GcGoal): GcSetting {
   const { limitMib, memoryMib, semiSpaceMib: nowMib, flags } = facts
   const memory = limitMib ?? memoryMib
-  // An eighth of the memory for all young generations leaves the rest to what lives on.
-  const sizeMib = Math.min(largestSemiSpaceMib[workload], semiSpaceWithin(memory / 8 / (workers + 1)))
+  const sizeMib = Math.min(largestSemiSpaceMib[workload], semiSpaceWithin(youngMibOfOne(facts, workers)))
   const flag = '--max-semi-space-size'
   const given = flags[flag]
   if (given !== undefined) {
@@ -106,7 +122,7 @@ function planOldSpace(facts: GcFacts, goal: GcGoal, semiSpaceMib: number): GcSet
   const { limitMib, oldSpaceMib: nowMib, flags } = facts
   const flag = '--max-old-space-size'
   if (flags[flag] !== undefined || flags['--max-old-space-size-percentage'] !== undefined) {
-    const sizeMib = flags[flag] ?? nowMib
+    const sizeMib = givenOldSpaceMib(facts)
     if (sizeMib === undefined) return undefined
     const reason = 'given, therefore kept'
     return { flag, sizeMib, nowMib, origin: 'given', confirmed: nowMib === sizeMib, reason }

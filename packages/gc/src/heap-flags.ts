@@ -12,12 +12,17 @@ const heapFlags = [
   '--lite-mode',
 ] as const
 
+const switches = ['--optimize-for-size', '--lite-mode'] as const
+
 /** Reads them from the command line and `NODE_OPTIONS`; the command line wins, as it does in V8. */
 export function readHeapFlags(execArgv: readonly string[], nodeOptions: string): HeapFlags {
   const flags: { [F in HeapFlag]?: number | undefined } = {}
   for (const text of [...nodeOptions.split(/[\s"]+/), ...execArgv]) {
     const [, name = '', value = '1'] = /^(--[^=]+)(?:=(.*))?$/.exec(text) ?? []
-    const flag = heapFlags.find((known) => known === name.replaceAll('_', '-'))
+    const given = name.replaceAll('_', '-')
+    const flag = heapFlags.find((known) => known === given)
+    const negated = switches.find((known) => given === known.replace('--', '--no-'))
+    if (negated !== undefined) delete flags[negated]
     // V8 takes a size of 0 for none given.
     if (flag !== undefined) flags[flag] = Number(value) || undefined
   }

@@ -35,9 +35,9 @@ export function effectiveSemiSpaceMib(asked: number): number {
   return 2 ** Math.ceil(Math.log2(asked))
 }
 
-/** The largest semi-space of which three fit. */
+/** The largest semi-space of which three fit, and at least the smallest there is. */
 export function semiSpaceWithin(youngMib: number): number {
-  return Math.max(1, 2 ** Math.floor(Math.log2(youngMib / 3)))
+  return 2 ** Math.floor(Math.log2(Math.max(1, youngMib / 3)))
 }
 
 /**

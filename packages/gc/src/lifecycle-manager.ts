@@ -1,10 +1,16 @@
 import { GcError } from './errors.ts'
 import { registerInstrument } from './instrument.ts'
-import { closingOf, type Closable, type Closing, type OwnVerb } from './lifecycle/closing.ts'
+import {
+  closingOf,
+  type Closable,
+  type Closing,
+  type ClosingFunction,
+  type OwnVerb,
+} from './lifecycle/closing.ts'
 import { ClosingOrder, type Member } from './lifecycle/closing-order.ts'
 import { Deadline } from './lifecycle/deadline.ts'
 import { LeakLog } from './lifecycle/leak-log.ts'
-import { LivingInstances } from './lifecycle/living-instances.ts'
+import { letGo, LivingInstances } from './lifecycle/living-instances.ts'
 import { manageClass, type ManageableClass } from './lifecycle/managed-class.ts'
 import { Opening } from './lifecycle/opening.ts'
 import {
@@ -20,7 +26,7 @@ import {
 } from './lifecycle/options.ts'
 import type { LeakNotice, LifecycleStats, ShutdownReport } from './lifecycle/report.ts'
 import { shutDown } from './lifecycle/shutdown.ts'
-import { handleSignals } from './lifecycle/signals.ts'
+import { handleSignals, holdExit } from './lifecycle/signals.ts'
 
 /**
  * Closes a service in order: readiness off, pre-stop delay, servers with their requests in flight, work,
@@ -52,31 +58,30 @@ export class LifecycleManager implements AsyncDisposable {
   }
 
   /**
-   * Holds a resource, or what a promise of one comes to, and closes it at shutdown. Returns it. What is added
-   * during a shutdown is closed by it too.
+   * Holds a resource and closes it at shutdown. Returns it. What is added during a shutdown is closed by it too.
+   * Of a promise it holds what that comes to, and returns a promise of it to be awaited: it rejects as the given
+   * one does, or with a TypeError when there is no way to close what came.
    *
    * @throws {TypeError} when there is no way to close it, it was added before, its name is taken, or `after`
    * names what was not added
    * @throws {GcError} GC_CLOSED when the shutdown has ended, or was given a thousand more to close
    */
-  add<T extends Closable | (() => unknown) | Promise<Closable | (() => unknown)>>(
+  add<T extends Closable | ClosingFunction | Promise<Closable | ClosingFunction>>(
     resource: T,
-    options?: AddOptions,
+    options?: AddOptions & OwnClose<T>,
   ): T
   add<T>(resource: T, options: AddWithCloseOptions<Awaited<T>>): T
-  add<T>(resource: T, options: AddOptions & Partial<AddWithCloseOptions<Awaited<T>>> = {}): T {
+  add<T>(resource: T, options: AddOptions & OwnClose<T> = {}): T {
     checkAddOptions(options)
     const close = options.close as OwnVerb | undefined
-    const closing = (opened: unknown): Closing => closingOf(opened, close)
-    if (resource instanceof Promise) {
-      const member = this.#order.add(resource, () => new Opening(resource, closing), options)
-      resource.then(
-        (opened: unknown) => this.#order.alias(member, opened),
-        () => this.#order.remove(member),
-      )
-    } else {
-      this.#order.add(resource, () => closing(resource), options)
+    const closing = (opened: unknown): Closing => {
+      const found = closingOf(opened, close)
+      // From a managed class: closed in this order now, not with the other instances too.
+      letGo(opened)
+      return found
     }
+    if (resource instanceof Promise) return this.#addOpening(resource, closing, options) as T
+    this.#order.add(resource, () => closing(resource), options)
     return resource
   }
 
@@ -130,7 +135,7 @@ export class LifecycleManager implements AsyncDisposable {
     if (this.#closed !== undefined) return this.#closed
     const { promise, resolve } = Promise.withResolvers<ShutdownReport>()
     this.#closed = promise
-    resolve(this.#close(preStopDelayMs))
+    resolve(this.#close(preStopDelayMs, holdExit()))
     return promise
   }
 
@@ -147,7 +152,7 @@ export class LifecycleManager implements AsyncDisposable {
     })
   }
 
-  async #close(preStopDelayMs: number): Promise<ShutdownReport> {
+  async #close(preStopDelayMs: number, ended: (report: ShutdownReport) => void): Promise<ShutdownReport> {
     const report = await shutDown({
       ...this.#options,
       order: this.#order,
@@ -157,19 +162,40 @@ export class LifecycleManager implements AsyncDisposable {
     this.#deadline.stop()
     this.#uninstall?.()
     this.#unregister()
+    ended(report)
     return report
+  }
+
+  #addOpening<T>(
+    resource: Promise<T>,
+    closing: (opened: unknown) => Closing,
+    options: AddOptions,
+  ): Promise<T> {
+    const member = this.#order.add(resource, () => new Opening(resource, closing), options)
+    const { settled } = member.closing as Opening
+    resource.then(
+      (opened) => this.#order.alias(member, opened),
+      () => this.#order.remove(member),
+    )
+    const opened = settled.then(() => resource)
+    this.#order.alias(member, opened)
+    return opened
   }
 
   /** The instances of a class take part in the shutdown while there are any. */
   #follow(name: string): LivingInstances {
     const closing: Closing = { phase: 'work', close: (deadlineMs) => living.close(deadlineMs) }
+    let label = `${name} instances`
     let member: Member | undefined
     const living = new LivingInstances({
       name,
       sitesEvery: this.#options.sitesEvery,
       leaks: this.#leaks,
       onFirst: () => {
-        if (!this.#order.isFull) member = this.#order.add({ name: `${name} instances` }, () => closing)
+        if (this.#order.isFull) return
+        member = this.#order.add({ name: label }, () => closing)
+        // They come and go under one name.
+        label = member.name
       },
       onNone: () => {
         if (member !== undefined) this.#order.remove(member)
@@ -179,5 +205,8 @@ export class LifecycleManager implements AsyncDisposable {
     return living
   }
 }
+
+/** A verb that may be there or not. */
+type OwnClose<T> = { readonly close?: AddWithCloseOptions<Awaited<T>>['close'] | undefined }
 
 let unnamed = 0

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CleanupScheduler, type CleanupOptions } from '../src/index.ts'
+import { CleanupScheduler, deferGc, type CleanupOptions } from '../src/index.ts'
 import { runNode } from './run-node.ts'
 
 const soon = { everyMs: 1, idleOnly: false }
@@ -30,6 +30,18 @@ test('it runs late rather than never', async () => {
   scheduler.add('job', runs.count, { everyMs: 5, maxDelayMs: 20 })
   await busyUntil(runs.reached)
   expect(scheduler.stats().late).toBe(1)
+})
+
+test('sections without end put a job off no longer than busy moments do', async () => {
+  await using scheduler = new CleanupScheduler()
+  const runs = counter(1)
+  const section = Promise.withResolvers<void>()
+  const ended = deferGc(() => section.promise)
+  scheduler.add('job', runs.count, { everyMs: 5, maxDelayMs: 20 })
+  await runs.reached
+  expect(scheduler.stats().late).toBeGreaterThan(0)
+  section.resolve()
+  await ended
 })
 
 test('a job that fails runs again, is told of, and harms no other', async () => {
@@ -160,6 +172,18 @@ test.each<[string, unknown, CleanupOptions, string]>([
   await using scheduler = new CleanupScheduler({ name: 's' })
   scheduler.add('taken', () => {}, { everyMs: 60_000 })
   expect(() => scheduler.add(name, work as () => void, options)).toThrow(message)
+})
+
+test('names and switches are refused when they are something else', async () => {
+  const given = { name: 5 as never }
+  expect(() => new CleanupScheduler(given)).toThrow('name must be a string that is not empty, got number')
+  await using scheduler = new CleanupScheduler()
+  const add = (name: unknown, options?: object) => () =>
+    scheduler.add(name as string, () => {}, options as CleanupOptions)
+  expect(add('')).toThrow("name must be a string that is not empty, got ''")
+  expect(add('job')).toThrow('everyMs must be milliseconds from 1 to 2147483647, got undefined')
+  expect(add('job', { everyMs: 5, idleOnly: 'no' })).toThrow('idleOnly must be a boolean, got no')
+  expect(scheduler.stats().jobs).toBe(0)
 })
 
 /** Counts runs, and resolves at that many. */

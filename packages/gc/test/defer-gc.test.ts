@@ -39,7 +39,7 @@ test('jobs are held back until the last section has ended', async () => {
   const { promise: end, resolve } = Promise.withResolvers<void>()
   const first = deferGc(() => end)
   const second = deferGc(() => end)
-  scheduler.add('job', () => ran.resolve(), { everyMs: 1, idleOnly: false })
+  scheduler.add('job', () => ran.resolve(), { everyMs: 1, idleOnly: false, maxDelayMs: 60_000 })
   let left = 20
   for await (const _ of ticks(2)) if (--left === 0) break
   expect(scheduler.stats().completed).toBe(0)

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, test } from 'vitest'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { expect, test, vi } from 'vitest'
 import { collectGarbage, GcMonitor } from '../src/index.ts'
 
 const turn = (): Promise<void> => new Promise(setImmediate)
@@ -67,6 +68,26 @@ test('each pause is published', async () => {
   }
 })
 
+test('a monitor that was forgotten stops observing once it is collected', async () => {
+  const observe = vi.spyOn(PerformanceObserver.prototype, 'observe')
+  const disconnect = vi.spyOn(PerformanceObserver.prototype, 'disconnect')
+  startAndForget()
+  const [observer] = observe.mock.contexts
+  const stopped = (): boolean => {
+    collectGarbage()
+    return disconnect.mock.contexts.includes(observer)
+  }
+  expect(stopped()).toBe(false)
+  await expect.poll(stopped, { timeout: 10_000 }).toBe(true)
+  vi.restoreAllMocks()
+})
+
+test('a name must be a string that is not empty', () => {
+  expect(() => new GcMonitor({ name: 5 as never })).toThrow(
+    'name must be a string that is not empty, got number',
+  )
+})
+
 test('it is listed among the instruments while it runs', () => {
   const monitor = new GcMonitor({ name: 'of-a-test' })
   expect(listed()).not.toContain('gc:of-a-test')
@@ -77,6 +98,10 @@ test('it is listed among the instruments while it runs', () => {
   expect(listed().filter((key) => key.startsWith('gc:of-a-test'))).toEqual([])
   expect(new GcMonitor().name).toMatch(/^gc-\d+$/)
 })
+
+function startAndForget(): void {
+  new GcMonitor().start()
+}
 
 function listed(): string[] {
   const instruments = (globalThis as { [key: symbol]: unknown })[Symbol.for('code.instruments')]

@@ -132,15 +132,46 @@ test.each([
   ],
   ['optimize-for-size', { memoryMib: 24_105.5625, heapLimitMib: 4099, execArgv: ['--optimize-for-size'] }],
   [
-    'worker-limits-ignored',
+    'small-semi-space',
     { memoryMib: 24_105.5625, heapLimitMib: 4144, execArgv: ['--max-semi-space-size=16'] },
   ],
   ['limit-too-small', { limitMib: 96, memoryMib: 512, heapLimitMib: 64, execArgv: [] }],
 ] as const)('it warns of %s, and of nothing else', (id, given) => {
-  const workers = id === 'worker-limits-ignored' ? 2 : 0
-  expect(
-    planGc(factsOf(given), goal('throughput', { workers })).warnings.map((warning) => warning.id),
-  ).toEqual([id])
+  expect(warningsOf(given, goal('throughput'))).toEqual([id])
+})
+
+test('it warns of sizes that workers get against the plan, not of those of the plan', () => {
+  const within = { memoryMib: 4096, limitMib: 4096 }
+  const shared = goal('small-container', { workers: 1, headroomMib: 1024 })
+  const own = ['--max-old-space-size=500', '--max-semi-space-size=16']
+  expect(warningsOf({ ...within, heapLimitMib: 548, execArgv: own }, shared)).toEqual([
+    'worker-limits-ignored',
+  ])
+  const { nodeOptions } = planGc(factsOf({ ...within, heapLimitMib: 2240 }), shared)
+  expect(warningsOf({ ...within, heapLimitMib: 1488 + 48, nodeOptions }, shared)).toEqual([])
+})
+
+test('the heaps of workers count for the limit', () => {
+  const given = { memoryMib: 2048, limitMib: 2048, heapLimitMib: 1120 }
+  expect(warningsOf(given, goal('throughput'))).toEqual([])
+  expect(warningsOf(given, goal('throughput', { workers: 1 }))).toEqual(['heap-above-limit'])
+})
+
+test('a given old space leaves the semi-space what fits beside it', () => {
+  const within = { memoryMib: 512, limitMib: 512 }
+  const most = factsOf({ ...within, heapLimitMib: 453, execArgv: ['--max-old-space-size=450'] })
+  const plan = planGc(most, goal('small-container'))
+  expect(plan).toMatchObject({ nodeOptions: '--max-semi-space-size=2', warnings: [] })
+  const all = factsOf({ ...within, heapLimitMib: 483, execArgv: ['--max-old-space-size=480'] })
+  expect(planGc(all, goal('small-container')).settings[0]).toMatchObject({ sizeMib: 1, origin: 'default' })
+  const small = goal('small-container')
+  expect(warningsOf({ ...within, heapLimitMib: 498, execArgv: beside(450, 16) }, small)).toEqual([
+    'young-on-top',
+  ])
+  // Not in effect, but it would be with these options.
+  expect(warningsOf({ ...within, heapLimitMib: 259, execArgv: beside(450, 16) }, small)).toEqual([
+    'young-on-top',
+  ])
 })
 
 test('no old space is planned where nothing of use would be left', () => {
@@ -159,6 +190,14 @@ test('what the caller says counts', () => {
   const wishes = { workload: 'latency', workers: 2, headroomBytes: 3 * 2 ** 20 } as const
   expect(goalWithin(512, wishes)).toEqual({ workload: 'latency', workers: 2, headroomMib: 3 })
 })
+
+function beside(oldMib: number, semiMib: number): readonly string[] {
+  return [`--max-old-space-size=${oldMib}`, `--max-semi-space-size=${semiMib}`]
+}
+
+function warningsOf(given: Parameters<typeof factsOf>[0], of: GcGoal): readonly string[] {
+  return planGc(factsOf(given), of).warnings.map(({ id }) => id)
+}
 
 function goal(workload: GcGoal['workload'], rest: Partial<GcGoal> = {}): GcGoal {
   return { workload, workers: 0, headroomMib: 64, ...rest }

@@ -15,3 +15,8 @@ test('the command line wins over NODE_OPTIONS', () => {
 test('what has nothing to do with heap sizes is left out, and so is a size of 0', () => {
   expect(readHeapFlags(['-e', 'x', '--max-old-space-size=0', '--stack-size=9'], '--no-warnings')).toEqual({})
 })
+
+test('a switch that is taken back does not count', () => {
+  const options = '--optimize-for-size --lite-mode --no-optimize-for-size'
+  expect(readHeapFlags(['--no_lite_mode'], options)).toEqual({})
+})

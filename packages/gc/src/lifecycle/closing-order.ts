@@ -12,8 +12,12 @@ export interface Member {
   /** What it is built upon. */
   readonly after: Set<Member>
   readonly closing: Closing
-  /** How many are built upon it and not closed yet. */
-  dependents: number
+  /** What is built upon it and not closed yet. */
+  readonly dependents: Set<Member>
+  /** The how-manieth it was to be added. */
+  readonly number: number
+  /** Where it waits for its turn, once nothing is built upon it. */
+  ready: Member[] | undefined
 }
 
 /**
@@ -21,9 +25,18 @@ export interface Member {
  * Since `after` names what was added before, there are no cycles.
  */
 export class ClosingOrder {
-  /** In order of adding. */
   readonly #members = new Set<Member>()
   readonly #found = new Map<unknown, Member>()
+  /** What may be closed now, by phase, each in order of adding. */
+  readonly #ready: Readonly<Record<ShutdownPhase, Member[]>> = {
+    servers: [],
+    work: [],
+    resources: [],
+    telemetry: [],
+  }
+  /** The last number that made a default name unique. */
+  readonly #numbers = new Map<string, number>()
+  #added = 0
   #room = Infinity
 
   get size(): number {
@@ -47,25 +60,37 @@ export class ClosingOrder {
     const name = options.name ?? this.#freeName(defaultName(resource))
     if (this.#found.has(name)) throw new TypeError(`another resource has the name '${name}'`)
     const keys = [resource, name]
-    const member: Member = { name, keys, phase, deadlineMs, after: bases, closing: closing(), dependents: 0 }
+    const member: Member = {
+      name,
+      keys,
+      phase,
+      deadlineMs,
+      after: bases,
+      closing: closing(),
+      dependents: new Set(),
+      number: this.#added++,
+      ready: undefined,
+    }
     this.#room--
-    for (const base of bases) base.dependents++
+    for (const base of bases) this.#hold(base, member)
     for (const key of keys) this.#found.set(key, member)
     this.#members.add(member)
+    this.#queue(member)
     return member
   }
 
   /** Forgets one. What is built upon it is then built upon what it was built upon. */
   remove(member: Member): boolean {
     if (!this.#members.delete(member)) return false
-    for (const other of this.#members) {
-      if (!other.after.delete(member)) continue
+    unqueue(member)
+    for (const other of member.dependents) {
+      other.after.delete(member)
       for (const base of member.after) {
-        if (!other.after.has(base)) base.dependents++
         other.after.add(base)
+        this.#hold(base, other)
       }
     }
-    for (const base of member.after) base.dependents--
+    this.#free(member)
     for (const key of member.keys) this.#found.delete(key)
     return true
   }
@@ -75,6 +100,10 @@ export class ClosingOrder {
     if (!this.#members.has(member) || this.#found.has(resource)) return
     member.keys.push(resource)
     this.#found.set(resource, member)
+    // What was opened may be a server.
+    if (member.ready === undefined) return
+    unqueue(member)
+    this.#queue(member)
   }
 
   get(resource: unknown): Member | undefined {
@@ -86,13 +115,13 @@ export class ClosingOrder {
    * one, since what was added earlier may be what it lives on without saying so.
    */
   takeNext(): readonly Member[] {
-    const free = [...this.#members].filter(({ dependents }) => dependents === 0)
-    const phase = phases.find((phase) => free.some((member) => phaseOf(member) === phase))
-    const candidates = free.filter((member) => phaseOf(member) === phase).toReversed()
-    const taken = phase === 'servers' ? candidates : candidates.slice(0, 1)
+    const phase = phases.find((phase) => this.#ready[phase].length > 0)
+    if (phase === undefined) return []
+    const taken = this.#ready[phase].splice(phase === 'servers' ? 0 : -1).toReversed()
     for (const member of taken) {
+      member.ready = undefined
       this.#members.delete(member)
-      for (const base of member.after) base.dependents--
+      this.#free(member)
     }
     return taken
   }
@@ -116,15 +145,53 @@ export class ClosingOrder {
     )
   }
 
+  #hold(base: Member, dependent: Member): void {
+    base.dependents.add(dependent)
+    unqueue(base)
+  }
+
+  /** Lets go of what a member was built upon. */
+  #free(member: Member): void {
+    for (const base of member.after) {
+      if (base.dependents.delete(member) && base.dependents.size === 0 && this.#members.has(base)) {
+        this.#queue(base)
+      }
+    }
+  }
+
+  #queue(member: Member): void {
+    member.ready = this.#ready[phaseOf(member)]
+    member.ready.splice(placeIn(member.ready, member), 0, member)
+  }
+
   #freeName(name: string): string {
     if (!this.#found.has(name)) return name
-    let n = 2
-    while (this.#found.has(`${name}#${n}`)) n++
+    let n = this.#numbers.get(name) ?? 1
+    do n++
+    while (this.#found.has(`${name}#${n}`))
+    this.#numbers.set(name, n)
     return `${name}#${n}`
   }
 }
 
 const mostLate = 1000
+
+function unqueue(member: Member): void {
+  member.ready?.splice(placeIn(member.ready, member), 1)
+  member.ready = undefined
+}
+
+/** Where it stands in a list by number, or would; mostly at the end. */
+function placeIn(list: readonly Member[], { number }: Member): number {
+  let [from, to] = [0, list.length]
+  if (to > 0 && list[to - 1]!.number < number) return to
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (list[middle]!.number < number) from = middle + 1
+    else to = middle
+  }
+  return from
+}
 
 function phaseOf({ phase, closing }: Member): ShutdownPhase {
   return phase ?? closing.phase

@@ -10,6 +10,9 @@ export type Closable =
   | Disposable
   | { cleanup(): unknown }
 
+/** A function that is added closes something else. It is given the deadline if its source asks for it. */
+export type ClosingFunction = (options: { readonly deadlineMs: number }) => unknown
+
 /** How one resource is closed. */
 export interface Closing {
   readonly phase: ShutdownPhase
@@ -61,7 +64,7 @@ export function closingOf(resource: unknown, own?: OwnVerb): Closing {
 }
 
 function verbOf(resource: unknown): Verb | undefined {
-  if (typeof resource === 'function') return resource as Verb
+  if (typeof resource === 'function') return isClass(resource) ? undefined : (resource as Verb)
   if (typeof resource !== 'object' || resource === null) return undefined
   const candidate = resource as Partial<Record<VerbName, Verb>>
   if (isVerb(candidate.close) && takesDeadline(candidate.close)) return candidate.close
@@ -74,8 +77,12 @@ function isVerb(value: unknown): value is Verb {
   return typeof value === 'function'
 }
 
+function isClass(value: unknown): boolean {
+  return /^class\b/.test(String(value))
+}
+
 /**
- * Only its source tells whether a function wants `{ deadlineMs }`. To hand it over unasked would be wrong: an
+ * Only its source tells whether a function wants `{ deadlineMs }`, and a bound one has none. To hand it over unasked would be wrong: an
  * object is `force` to the `close` of a BullMQ worker or a MongoDB client, and an error to Fastify's and undici's.
  */
 function takesDeadline(verb: Verb): boolean {

@@ -19,7 +19,7 @@ export class Deadline {
   within(ms: number): void {
     const at = performance.now() + ms
     if (at >= this.#at) return
-    this.stop()
+    clearTimeout(this.#timer)
     this.#at = at
     this.#timer = setTimeout(this.#pass, ms)
   }
@@ -29,7 +29,9 @@ export class Deadline {
     return Math.max(0, this.#at - performance.now())
   }
 
+  /** For good: nothing sets it again. */
   stop(): void {
+    this.#at = -Infinity
     clearTimeout(this.#timer)
   }
 }

@@ -97,9 +97,9 @@ export class LivingInstances {
   }
 }
 
-/** Somebody called a verb of a managed instance. */
-export function noteCleanUp(instance: object): void {
-  lives.get(instance)?.end()
+/** Follows an instance no more: somebody called a verb of it, or closes it otherwise. */
+export function letGo(instance: unknown): void {
+  lives.get(instance as object)?.end()
 }
 
 interface Life {

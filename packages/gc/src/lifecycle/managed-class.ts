@@ -1,5 +1,5 @@
 import { verbs, type Closable } from './closing.ts'
-import { noteCleanUp, type LivingInstances } from './living-instances.ts'
+import { letGo, type LivingInstances } from './living-instances.ts'
 import { describe } from './options.ts'
 
 /** What `managed` takes: classes, abstract ones too, whose instances have a verb for their end. */
@@ -7,7 +7,8 @@ export type ManageableClass = abstract new (...args: never[]) => Closable
 
 /**
  * Derives a class that is the given one in name, statics and behaviour, and whose instances are followed from
- * their construction until one of their verbs is called.
+ * their construction until one of their verbs is called. What a class derived from the result does later, such as
+ * to throw or to set a verb as a field, is not seen: derive first, then manage.
  *
  * @throws {TypeError} when it is no class, or its prototype has no verb
  */
@@ -31,14 +32,17 @@ export function manageClass<C extends ManageableClass>(
     constructor(...args: unknown[]) {
       super(...args)
       living.add(this, new.target)
-      if (new.target !== Managed) noticeOverrides(this)
+      noticeOthers(this)
     }
   }
-  // What a derived class puts in the place of a verb may do without super.
-  const noticeOverrides = (instance: object): void => {
-    for (const verb of own) {
-      const overriding = Reflect.get(instance, verb) as Verb
-      if (overriding !== Reflect.get(Managed.prototype, verb)) define(instance, verb, noticing(overriding))
+  // A verb may be a field, and what a derived class puts in its place may do without super.
+  const noticeOthers = (instance: object): void => {
+    for (const verb of verbs) {
+      const other: unknown = Reflect.get(instance, verb)
+      if (typeof other !== 'function' || other === Reflect.get(Managed.prototype, verb)) continue
+      const noticed = noticing(other as Verb)
+      if (Object.hasOwn(instance, verb)) Reflect.set(instance, verb, noticed)
+      else define(instance, verb, noticed)
     }
   }
   for (const verb of own) define(Managed.prototype, verb, noticing(base.prototype[verb]))
@@ -51,14 +55,17 @@ type Verb = (...args: unknown[]) => unknown
 
 function noticing(verb: Verb): Verb {
   const noticed = function (this: object, ...args: unknown[]): unknown {
-    noteCleanUp(this)
+    letGo(this)
     return Reflect.apply(verb, this, args)
   }
   // So that the wish for a deadline can still be read from it.
   define(noticed, 'toString', () => String(verb))
+  define(noticed, 'name', verb.name)
+  define(noticed, 'length', verb.length)
   return noticed
 }
 
 function define(owner: object, key: string | symbol, value: unknown): void {
-  Object.defineProperty(owner, key, { value, configurable: true, writable: true, enumerable: false })
+  // Of a frozen instance it is not noticed: that is no reason to fail.
+  Reflect.defineProperty(owner, key, { value, configurable: true, writable: true, enumerable: false })
 }

@@ -3,17 +3,18 @@ import type { ShutdownPhase } from './options.ts'
 
 /**
  * A resource that is still being opened, so that a signal in the midst of a start leaves nothing behind: what
- * comes of it is closed. When the opening fails there is nothing to close, and its caller hears why.
+ * comes of it is closed. When the opening fails there is nothing to close.
  */
 export class Opening implements Closing {
-  readonly #settled: Promise<void>
+  /** Rejects when the opening does, and when there is no way to close what came of it. */
+  readonly settled: Promise<void>
+  readonly #opening: Promise<unknown>
   #opened: Closing | undefined
   #state: 'open' | 'announced' | 'released' = 'open'
 
   constructor(opening: Promise<unknown>, closingOfOpened: (resource: unknown) => Closing) {
-    this.#settled = this.#follow(opening, closingOfOpened)
-    // That the resource has no verb is told by its step of the shutdown; before, nobody is there to hear.
-    this.#settled.catch(() => {})
+    this.#opening = opening
+    this.settled = this.#follow(closingOfOpened)
   }
 
   get phase(): ShutdownPhase {
@@ -26,7 +27,9 @@ export class Opening implements Closing {
   }
 
   async close(deadlineMs: number): Promise<unknown> {
-    await this.#settled
+    const [{ status }] = await Promise.allSettled([this.#opening])
+    if (status === 'rejected') return undefined
+    await this.settled
     return this.#opened?.close(deadlineMs)
   }
 
@@ -35,13 +38,8 @@ export class Opening implements Closing {
     this.#opened?.release?.()
   }
 
-  async #follow(opening: Promise<unknown>, closingOfOpened: (resource: unknown) => Closing): Promise<void> {
-    let resource: unknown
-    try {
-      resource = await opening
-    } catch {
-      return
-    }
+  async #follow(closingOfOpened: (resource: unknown) => Closing): Promise<void> {
+    const resource = await this.#opening
     if (this.#state === 'released') return
     this.#opened = closingOfOpened(resource)
     if (this.#state === 'announced') this.#opened.announce?.()

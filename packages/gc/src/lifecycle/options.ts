@@ -62,7 +62,7 @@ export interface SignalOptions extends ShutdownOptions {
   readonly onReport?: ((report: ShutdownReport) => void) | undefined
 }
 
-export const defaults = {
+const defaults = {
   stepDeadlineMs: 5_000,
   sitesEvery: 1,
   deadlineMs: 10_000,
@@ -83,6 +83,7 @@ export function checkLifecycleOptions(options: LifecycleOptions): CheckedLifecyc
     sitesEvery = defaults.sitesEvery,
     onReadinessOff,
   } = options
+  checkName(options.name)
   checkMs('stepDeadlineMs', stepDeadlineMs)
   if (!Number.isSafeInteger(sitesEvery) || sitesEvery < 0) {
     throw new RangeError(`sitesEvery must be an integer from 0, got ${describe(sitesEvery)}`)
@@ -93,9 +94,7 @@ export function checkLifecycleOptions(options: LifecycleOptions): CheckedLifecyc
 
 export function checkAddOptions(options: AddOptions & { readonly close?: unknown }): void {
   const { name, phase, after, deadlineMs, close } = options
-  if (name !== undefined && (typeof name !== 'string' || name === '')) {
-    throw new TypeError(`name must be a string that is not empty, got ${describe(name)}`)
-  }
+  checkName(name)
   if (phase !== undefined && !phases.includes(phase)) {
     throw new TypeError(`phase must be one of ${phases.join(', ')}, got ${describe(phase)}`)
   }
@@ -151,6 +150,12 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`
   if (typeof value !== 'object' || value === null) return String(value)
   return `an object of ${(value.constructor as { name?: string } | undefined)?.name ?? 'no class'}`
+}
+
+function checkName(name: unknown): void {
+  if (name !== undefined && (typeof name !== 'string' || name === '')) {
+    throw new TypeError(`name must be a string that is not empty, got ${describe(name)}`)
+  }
 }
 
 function checkFunction(name: string, value: unknown): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import { Server, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
 import type { Closing } from './closing.ts'
@@ -10,14 +10,16 @@ import type { Holder } from './report.ts'
  *
  * `server.close()` alone waits seconds for a connection kept alive by a response that was on its way, and
  * without end for one that never sent a request, was upgraded, or (Node.js 22) speaks HTTP/2. So connections
- * and responses are followed from the beginning.
+ * and responses are followed from the beginning: add a server before it listens.
  */
 export class ServerDrain implements Closing {
   readonly phase = 'servers'
   readonly #server: Server & Partial<Pick<HttpServer, 'closeIdleConnections' | 'closeAllConnections'>>
-  readonly #isHttp1: boolean
+  readonly #speaksHttp1: boolean
   readonly #connected: 'connection' | 'secureConnection'
   readonly #connections = new Map<Socket, number>()
+  /** Connections without TLS yet, by their far end. */
+  readonly #handshakes = new Map<string, Socket>()
   /** HTTP/1: requests in flight. */
   readonly #responses = new Map<ServerResponse, number>()
   readonly #http2Sessions = new Set<Http2Session>()
@@ -26,11 +28,16 @@ export class ServerDrain implements Closing {
   constructor(server: Server) {
     this.#server = server
     const isHttp2 = 'updateSettings' in server
-    this.#isHttp1 = !isHttp2 && 'closeIdleConnections' in server
-    this.#connected = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    const isTls = server instanceof TlsServer
+    this.#speaksHttp1 = 'closeIdleConnections' in server
+    this.#connected = isTls ? 'secureConnection' : 'connection'
+    if (isTls) server.prependListener('connection', this.#followHandshake)
     server.prependListener(this.#connected, this.#followConnection)
     server.prependListener('listening', this.#stayClosed)
-    if (this.#isHttp1) server.prependListener('request', this.#followRequest)
+    if (this.#speaksHttp1 || isHttp2) {
+      server.prependListener('request', this.#followRequest)
+      server.prependListener('checkContinue', this.#followContinue)
+    }
     if (isHttp2) server.prependListener('session', this.#followSession)
   }
 
@@ -46,24 +53,31 @@ export class ServerDrain implements Closing {
     const inTime = Promise.withResolvers<boolean>()
     const timer = setTimeout(inTime.resolve, deadlineMs, false)
     // Called once all connections have ended, with an error when it was not listening, which is as good.
-    this.#server.close(() => inTime.resolve(true))
+    // `close` of node:http would also end, from Node.js 26 on, what was just accepted and has not been read yet.
+    Server.prototype.close.call(this.#server, () => inTime.resolve(true))
     for (const session of this.#http2Sessions) session.close()
     // What is sent on a connection just accepted is read after this turn of the event loop, in the next.
     await turn()
     await turn()
-    if (this.#isHttp1) this.#cutSilent()
+    this.#server.close()
+    this.#cutSilent()
+    // A request from before we followed them leaves a connection behind that is kept alive.
+    const sweep = setInterval(() => this.#server.closeIdleConnections?.(), sweepMs)
     const closed = await inTime.promise
     clearTimeout(timer)
+    clearInterval(sweep)
     const holders = closed ? [] : this.#holders()
-    for (const socket of this.#connections.keys()) socket.destroy()
+    for (const socket of [...this.#connections.keys(), ...this.#handshakes.values()]) socket.destroy()
     this.#server.closeAllConnections?.()
     return { closed, holders }
   }
 
   release(): void {
+    this.#server.off('connection', this.#followHandshake)
     this.#server.off(this.#connected, this.#followConnection)
     this.#server.off('listening', this.#stayClosed)
     this.#server.off('request', this.#followRequest)
+    this.#server.off('checkContinue', this.#followContinue)
     this.#server.off('session', this.#followSession)
   }
 
@@ -72,12 +86,29 @@ export class ServerDrain implements Closing {
     if (this.#state === 'closed') this.#server.close()
   }
 
+  readonly #followHandshake = (socket: Socket): void => {
+    const end = farEnd(socket)
+    this.#handshakes.set(end, socket)
+    socket.once('close', () => {
+      if (this.#handshakes.get(end) === socket) this.#handshakes.delete(end)
+    })
+  }
+
   readonly #followConnection = (socket: Socket): void => {
+    this.#handshakes.delete(farEnd(socket))
     this.#connections.set(socket, performance.now())
     socket.once('close', () => this.#connections.delete(socket))
   }
 
-  readonly #followRequest = (_: IncomingMessage, response: ServerResponse): void => {
+  /** What node:http does when nobody listens to this event has to be done for it when only we do. */
+  readonly #followContinue = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#server.listenerCount('checkContinue') > 1) return this.#followRequest(request, response)
+    response.writeContinue()
+    this.#server.emit('request', request, response)
+  }
+
+  readonly #followRequest = ({ httpVersionMajor }: IncomingMessage, response: ServerResponse): void => {
+    if (httpVersionMajor > 1) return
     this.#responses.set(response, performance.now())
     if (this.#state !== 'open') askToLeave(response)
     response.once('close', () => {
@@ -94,7 +125,10 @@ export class ServerDrain implements Closing {
 
   /** Ends connections that never asked for anything, such as those that browsers open ahead. */
   #cutSilent(): void {
-    for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy()
+    const asking = this.#speaksHttp1 ? this.#connections.keys() : []
+    for (const socket of [...asking, ...this.#handshakes.values()]) {
+      if (socket.bytesRead === 0) socket.destroy()
+    }
   }
 
   /** Requests, and connections that have none: a WebSocket, a client of a TCP server. */
@@ -105,11 +139,17 @@ export class ServerDrain implements Closing {
       idle.delete(req.socket)
       return { heldMs: now - since, label: `${req.method} ${req.url?.split('?', 1)[0]}` }
     })
-    const connections = Array.from(idle, ([{ remoteAddress, remotePort }, since]) => {
-      return { heldMs: now - since, label: `connection from ${remoteAddress}:${remotePort}` }
+    const connections = Array.from(idle, ([socket, since]) => {
+      return { heldMs: now - since, label: `connection from ${farEnd(socket)}` }
     })
     return [...requests, ...connections]
   }
+}
+
+const sweepMs = 100
+
+function farEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`
 }
 
 /** The part of a session of node:http2 that ends it in order. */

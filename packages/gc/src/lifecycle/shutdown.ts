@@ -25,7 +25,8 @@ export async function shutDown(plan: ShutdownPlan): Promise<ShutdownReport> {
     runStep(name, Math.min(limitMs, deadline.leftMs), deadline, work)
 
   order.announce()
-  if (onReadinessOff !== undefined) ended.push(await step('readiness off', stepDeadlineMs, onReadinessOff))
+  if (onReadinessOff !== undefined)
+    ended.push(await step('readiness off', stepDeadlineMs, () => onReadinessOff()))
   if (preStopDelayMs > 0) {
     ended.push(await step('pre-stop delay', Infinity, () => pause(preStopDelayMs, deadline)))
   }
@@ -66,7 +67,10 @@ async function runStep(
   return { step: Object.freeze({ name, ms, ...result }), holders }
 }
 
-/** What work came to, or undefined when it is late. What it settles to later is dropped, also a rejection. */
+/**
+ * What was still held when work had ended, or undefined when it is late. What it settles to later is dropped, also a
+ * rejection.
+ */
 async function outcomeOf(
   work: (deadlineMs: number) => unknown,
   limitMs: number,
@@ -74,7 +78,7 @@ async function outcomeOf(
 ): Promise<Outcome | undefined> {
   // Told less than it has, so that its own report of what is held is in time.
   const told = Math.max(1, Math.floor(limitMs * 0.9))
-  const outcome = (async () => ({ value: await work(told) }))().catch((error: unknown) => ({ error }))
+  const outcome = (async () => ({ held: heldBy(await work(told)) }))().catch((error: unknown) => ({ error }))
   if (limitMs === 0) return Promise.race([outcome, turn<undefined>()])
   const late = Promise.withResolvers<undefined>()
   const timer = setTimeout(late.resolve, limitMs, undefined)
@@ -85,7 +89,14 @@ async function outcomeOf(
   }
 }
 
-type Outcome = { readonly value: unknown } | { readonly error: unknown }
+type Outcome = { readonly held: readonly Holder[] | undefined } | { readonly error: unknown }
+
+/** What a close report names, if that is what came: streams of Node.js have a `closed` too. */
+function heldBy(value: unknown): readonly Holder[] | undefined {
+  const { closed, holders } = (value ?? {}) as Partial<ShutdownReport>
+  if (closed !== false || !Array.isArray(holders)) return undefined
+  return Array.from(holders as readonly Holder[], (holder) => ({ ...holder }))
+}
 
 function judge(
   name: string,
@@ -97,19 +108,18 @@ function judge(
     return { ok: false, error, timedOut: true, holders: [Object.freeze({ heldMs: ms, label: name })] }
   }
   if ('error' in outcome) return { ok: false, error: outcome.error, holders: [] }
-  const { closed, holders: given } = (outcome.value ?? {}) as Partial<ShutdownReport>
-  if (closed !== false) return { ok: true, holders: [] }
-  const holders = Array.isArray(given) ? (given as readonly Holder[]) : []
-  const labels = holders.map(({ label }) => label).filter((label) => label !== undefined)
-  const held = labels.length > 0 ? labels.slice(0, 5).join(', ') : `${holders.length} holders`
+  const { held } = outcome
+  if (held === undefined) return { ok: true, holders: [] }
+  const labels = held.map(({ label }) => label).filter((label) => label !== undefined)
+  const what = labels.length > 0 ? labels.slice(0, 5).join(', ') : `${held.length} holders`
   return {
     ok: false,
     error: new GcError(
       'GC_DEADLINE',
-      `${name} ended after ${Math.round(ms)} ms with something held: ${held}`,
+      `${name} ended after ${Math.round(ms)} ms with something held: ${what}`,
     ),
     timedOut: true,
-    holders: holders.map((holder) =>
+    holders: held.map((holder) =>
       Object.freeze({ ...holder, label: holder.label === undefined ? name : `${name}: ${holder.label}` }),
     ),
   }

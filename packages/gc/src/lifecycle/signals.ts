@@ -24,11 +24,11 @@ export function handleSignals(
     }
   }
   const begin = async (): Promise<void> => {
-    closing++
-    const report = await close({ deadlineMs, preStopDelayMs })
-    closing--
-    if (!report.closed) failed = true
+    underWay++
     exits ||= exit
+    const report = await close({ deadlineMs, preStopDelayMs })
+    underWay--
+    failed ||= !report.closed
     try {
       onReport?.(report)
     } catch (error) {
@@ -49,11 +49,23 @@ export function handleSignals(
 /** npm and pnpm pass a Ctrl-C on to processes that had it from the terminal already (npm/cli#5021, pnpm#7374). */
 const echoMs = 100
 
-// Of several lifecycles that close on one signal, the last to end exits.
-let closing = 0
+// Of several lifecycles that close at one time, the last to end exits, if a signal asked for it.
+let underWay = 0
 let exits = false
 let failed = false
 
+/** Puts the exit off until this shutdown has ended too, which the returned function tells. */
+export function holdExit(): (report: ShutdownReport) => void {
+  underWay++
+  return ({ closed }) => {
+    underWay--
+    if (!exits) return
+    failed ||= !closed
+    // Whoever asked for the shutdown hears of its end first.
+    setImmediate(exitIfLast)
+  }
+}
+
 function exitIfLast(): void {
-  if (exits && closing === 0) process.exit(failed ? 1 : undefined)
+  if (exits && underWay === 0) process.exit(failed ? 1 : undefined)
 }

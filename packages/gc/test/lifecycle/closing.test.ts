@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { LifecycleManager } from '../../src/index.ts'
+import { runNode } from '../run-node.ts'
 
 test('everything that has a verb for its end is closed, in the reverse order of adding', async () => {
   const ended: string[] = []
@@ -35,6 +36,39 @@ test('a close that may take an object for force is given none', async () => {
   lifecycle.add({ close: (force = false) => void forced.push(force) })
   await lifecycle.close()
   expect(forced).toEqual([false])
+})
+
+test('a function is given a deadline if it asks for one', async () => {
+  const given: number[] = []
+  const lifecycle = new LifecycleManager()
+  lifecycle.add((options: { readonly deadlineMs: number }) => given.push(options.deadlineMs))
+  const maybe: ((resource: unknown) => unknown) | undefined = undefined
+  lifecycle.add({ close: () => given.push(0) }, { close: maybe })
+  await lifecycle.close({ deadlineMs: 2000 })
+  expect(given).toEqual([0, expect.closeTo(1800, -3)])
+})
+
+test('ten thousand resources are added and closed in a moment', async () => {
+  const lifecycle = new LifecycleManager()
+  const startedAt = performance.now()
+  for (let n = 0; n < 10_000; n++) lifecycle.add({ close: () => {} })
+  expect(performance.now() - startedAt).toBeLessThan(3000)
+  const { closed, steps } = await lifecycle.close({ deadlineMs: 3000 })
+  expect(closed).toBe(true)
+  expect(steps.at(0)!.name).toBe('resource#10000')
+})
+
+test('what others were built upon takes its turn by the order of adding', async () => {
+  const lifecycle = new LifecycleManager()
+  const add = (name: string, after: string[] = []): unknown => lifecycle.add(() => {}, { name, after })
+  add('a')
+  add('b')
+  add('c', ['a'])
+  add('d', ['b', 'c'])
+  add('e')
+  lifecycle.add(() => {}, { name: 'last', phase: 'telemetry', after: ['e'] })
+  const { steps } = await lifecycle.close()
+  expect(steps.map(({ name }) => name)).toEqual(['d', 'c', 'b', 'a', 'last', 'e'])
 })
 
 test('a resource is closed by a verb of its own on demand', async () => {
@@ -117,9 +151,11 @@ test('what is still being opened is closed once it is open', async () => {
   const ended: string[] = []
   const opening = Promise.withResolvers<{ cleanup(): void }>()
   const lifecycle = new LifecycleManager()
-  expect(lifecycle.add(opening.promise)).toBe(opening.promise)
+  const opened = lifecycle.add(opening.promise)
   const closing = lifecycle.close()
-  opening.resolve({ cleanup: () => void ended.push('opened late') })
+  const resource = { cleanup: () => void ended.push('opened late') }
+  opening.resolve(resource)
+  expect(await opened).toBe(resource)
   expect(await closing).toMatchObject({ closed: true })
   expect(ended).toEqual(['opened late'])
 })
@@ -142,10 +178,18 @@ test('an opening that fails leaves nothing to close, and its caller hears why', 
   expect(await lifecycle.close()).toMatchObject({ closed: true, steps: [] })
 })
 
-test('what was opened but has no verb is told by its step', async () => {
+test('an opening that fails and that nobody waits for is an unhandled rejection', async () => {
+  const program = `
+    import { LifecycleManager } from ${JSON.stringify(new URL('../../src/index.ts', import.meta.url))}
+    process.on('unhandledRejection', ({ message }) => console.log(JSON.stringify(message)))
+    new LifecycleManager().add(Promise.reject(new Error('refused')))`
+  expect(await runNode(['--input-type=module', '-e', program])).toBe('refused')
+})
+
+test('what was opened but has no verb is told at once, and by its step', async () => {
   const lifecycle = new LifecycleManager()
   // @ts-expect-error: it has none
-  void lifecycle.add(Promise.resolve({ end: () => {} }))
+  await expect(lifecycle.add(Promise.resolve({ end: () => {} }))).rejects.toThrow(/^a resource must be/)
   const { steps } = await lifecycle.close()
   expect(steps).toMatchObject([{ name: 'resource', ok: false, error: expect.any(TypeError) }])
 })
@@ -157,6 +201,7 @@ test('wrong arguments are refused at once, with what was expected and what came'
   lifecycle.add(fine, { name: 'fine' })
   expect(wrong(undefined)).toThrow(/^a resource must be a function, a server, .*; got undefined$/)
   expect(wrong(new Map())).toThrow(/; got an object of Map$/)
+  expect(wrong(LifecycleManager)).toThrow(/; got the function LifecycleManager$/)
   expect(wrong(fine)).toThrow('a resource is added once; this one was, as fine')
   expect(wrong(() => {}, { name: 'fine' })).toThrow("another resource has the name 'fine'")
   expect(wrong(() => {}, { name: '' })).toThrow("name must be a string that is not empty, got ''")
@@ -167,6 +212,7 @@ test('wrong arguments are refused at once, with what was expected and what came'
   expect(wrong({}, { close: 'end' })).toThrow(TypeError)
   expect(lifecycle.stats().resources).toBe(1)
   expect(() => new LifecycleManager({ stepDeadlineMs: -1 })).toThrow(RangeError)
+  expect(() => new LifecycleManager({ name: 5 as never })).toThrow(TypeError)
   expect(() => new LifecycleManager({ sitesEvery: 0.5 })).toThrow(RangeError)
   expect(() => new LifecycleManager({ onReadinessOff: true as never })).toThrow(TypeError)
   expect(() => lifecycle.close({ deadlineMs: 10, preStopDelayMs: 10 })).toThrow(RangeError)

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { PassThrough } from 'node:stream'
 import { expect, test, vi } from 'vitest'
 import { GcError, LifecycleManager } from '../../src/index.ts'
 
@@ -106,6 +107,29 @@ test('what a resource says it still holds is in the report', async () => {
   expect(report.steps[0]!.error).toMatchObject({ message: expect.stringContaining('GET /slow') })
 })
 
+test('only a close report says that something is held', async () => {
+  const lifecycle = new LifecycleManager()
+  const stream = new PassThrough()
+  lifecycle.add(stream, { name: 'stream', close: (stream) => stream.end() })
+  expect(await lifecycle.close()).toMatchObject({ closed: true })
+  expect(stream.writableEnded).toBe(true)
+})
+
+test('a report that cannot be read fails its step, and a close never rejects', async () => {
+  const lifecycle = new LifecycleManager()
+  const unreadable = {
+    get closed(): boolean {
+      throw new Error('no')
+    },
+  }
+  lifecycle.add(() => unreadable, { name: 'unreadable' })
+  lifecycle.add(() => ({ closed: false, holders: [null] }), { name: 'null' })
+  expect((await lifecycle.close()).steps).toMatchObject([
+    { name: 'null', ok: false, timedOut: true },
+    { name: 'unreadable', ok: false, error: { message: 'no' } },
+  ])
+})
+
 test('what is added during the shutdown is closed too, each by its phase', async () => {
   const ended: string[] = []
   const lifecycle = new LifecycleManager()
@@ -180,6 +204,7 @@ test('a shutdown that has ended keeps no process alive', async () => {
     const lifecycle = new LifecycleManager()
     lifecycle.add(() => {})
     await lifecycle.close({ deadlineMs: 60_000 })
+    void lifecycle.close({ deadlineMs: 30_000 })
     expect(vi.getTimerCount()).toBe(0)
   } finally {
     vi.useRealTimers()
@@ -195,7 +220,8 @@ test('a clean-up that waits for the whole shutdown is passed over', async () => 
 test('readiness goes off first, then the delay passes, then the closing begins', async () => {
   const events: string[] = []
   const lifecycle = new LifecycleManager({
-    onReadinessOff: async () => void events.push(`ready: ${lifecycle.ready}`),
+    onReadinessOff: async (...none: unknown[]) =>
+      void events.push(`ready: ${lifecycle.ready}`, ...none.map(String)),
   })
   lifecycle.add(() => void events.push('closed'))
   expect(lifecycle.ready).toBe(true)

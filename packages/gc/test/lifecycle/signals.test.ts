@@ -93,6 +93,13 @@ test('of several lifecycles the last to end exits, with the worst outcome', asyn
   expect(service.output()).toMatch(/closed false: .*quick false\nclosed true: slow true$/)
 })
 
+test('a shutdown that code began ends before the exit too', async () => {
+  await using service = await start('other')
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+  expect(service.output()).toMatch(/closed true: readiness off true\nby code true$/)
+})
+
 test('an onReport that throws is an uncaught exception, and the process exits even when that is handled', async () => {
   await using service = await start('throws')
   process.kill(service.pid, 'SIGTERM')

@@ -1,62 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, expectTypeOf, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LifecycleManager } from '../../src/index.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
-
-test('a managed class is the one it was made of', () => {
-  class Client {
-    static opened = 0
-    static open(host: string): Client {
-      return new this(host)
-    }
-    readonly #host: string
-    constructor(host: string) {
-      this.#host = host
-      Client.opened++
-    }
-    get host(): string {
-      return this.#host
-    }
-    cleanup(): void {}
-  }
-  const { stackTraceLimit } = Error
-  const Managed = new LifecycleManager().managed(Client)
-  expectTypeOf(Managed).toEqualTypeOf<typeof Client>()
-  expect([Managed.name, Managed.length, Managed.opened]).toEqual(['Client', 1, 0])
-  const client = Managed.open('a')
-  expect(client.host).toBe('a')
-  expect(client).toBeInstanceOf(Managed)
-  expect(client).toBeInstanceOf(Client)
-  expect(client.constructor).toBe(Managed)
-  expect(new Client('b')).not.toBeInstanceOf(Managed)
-  expect(Object.keys(client)).toEqual([])
-  expect(Error.stackTraceLimit).toBe(stackTraceLimit)
-})
-
-test('a class derived from a managed one is its own class', async () => {
-  const ended: string[] = []
-  abstract class Client {
-    readonly madeAs: string
-    constructor() {
-      this.madeAs = new.target.name
-    }
-    cleanup(): void {
-      ended.push(`cleanup of ${this.madeAs}`)
-    }
-  }
-  const lifecycle = new LifecycleManager()
-  const Managed = lifecycle.managed(Client)
-  class Derived extends Managed {}
-  const derived = new Derived()
-  expect(derived).toBeInstanceOf(Managed)
-  expect(lifecycle.stats().managed).toBe(1)
-  await lifecycle.close()
-  expect(ended).toEqual(['cleanup of Derived'])
-})
 
 test('what is alive at shutdown is cleaned up, the youngest first, after the servers and before the pools', async () => {
   const ended: string[] = []
@@ -100,36 +49,21 @@ test('what was cleaned up by its owner is not cleaned up again', async () => {
   expect(times).toBe(1)
 })
 
-test('a derived class that overrides the verb without super is noticed too', () => {
-  class Client {
-    cleanup(): void {}
-  }
-  const lifecycle = new LifecycleManager()
-  class Derived extends lifecycle.managed(Client) {
-    override cleanup(): string {
-      return 'done'
-    }
-  }
-  const client = new Derived()
-  expect(client.cleanup()).toBe('done')
-  expect(lifecycle.stats().managed).toBe(0)
-})
-
-test('an instance belongs to the most derived of managed classes', async () => {
-  let times = 0
-  class Client {
-    cleanup(): void {
-      times++
+test.each([
+  ['as it is', <T>(client: T) => client],
+  ['as what a promise comes to', <T>(client: T) => Promise.resolve(client)],
+])('an instance that is added too, %s, is closed once, where it was added', async (_, given) => {
+  const ended: string[] = []
+  class Database {
+    close(): void {
+      ended.push('database')
     }
   }
   const lifecycle = new LifecycleManager()
-  class Derived extends lifecycle.managed(Client) {}
-  const Managed = lifecycle.managed(Derived)
-  const client = new Managed()
-  expect(lifecycle.stats().managed).toBe(1)
+  const database = await lifecycle.add(given(new (lifecycle.managed(Database))()))
+  lifecycle.add(() => void ended.push('repository'), { after: [database] })
   await lifecycle.close()
-  expect(times).toBe(1)
-  expect(client).toBeInstanceOf(Client)
+  expect(ended).toEqual(['repository', 'database'])
 })
 
 test('an instance that is collected before it was cleaned up is reported with the line that made it', async () => {
@@ -153,7 +87,7 @@ test('an instance that is collected before it was cleaned up is reported with th
   })()
   await collected(() => lifecycle.leaked().length > 0)
   unsubscribe('code:gc:leak', listener)
-  const site = expect.stringMatching(/^leakOne \(.*managed\.test\.ts:\d+:\d+\)$/)
+  const site = expect.stringMatching(/^leakOne \(.*living-instances\.test\.ts:\d+:\d+\)$/)
   expect(lifecycle.leaked()).toEqual([{ name: 'Leaking', site, at: expect.any(Number) }])
   expect(lifecycle.leaked()[0]!.at).toBeGreaterThanOrEqual(before)
   expect(seen).toEqual([{ name: 'Leaking', site }])
@@ -211,7 +145,7 @@ test('every failure of an instance is reported, and those that hang with the lin
   const reject = (): Promise<void> => Promise.reject(failure)
   const clients = [new fails(reject), new fails(async () => {}), new fails(reject), new hangs(() => pending)]
   const { steps, holders } = await lifecycle.close()
-  const site = expect.stringContaining('managed.test.ts')
+  const site = expect.stringContaining('living-instances.test.ts')
   expect(holders).toEqual([{ heldMs: expect.any(Number), site, label: 'Hanging instances' }])
   expect(steps).toMatchObject([
     { name: 'Hanging instances', ok: false, timedOut: true },
@@ -219,20 +153,6 @@ test('every failure of an instance is reported, and those that hang with the lin
   ])
   expect((steps[1]!.error as AggregateError).errors).toHaveLength(2)
   expect(clients).toHaveLength(4)
-})
-
-test('a verb that takes a deadline is given one', async () => {
-  const given: number[] = []
-  class Client {
-    close({ deadlineMs }: { readonly deadlineMs: number }): void {
-      given.push(deadlineMs)
-    }
-  }
-  const lifecycle = new LifecycleManager({ stepDeadlineMs: 1000 })
-  const client = new (lifecycle.managed(Client))()
-  await lifecycle.close()
-  expect(given).toEqual([900])
-  expect(client).toBeInstanceOf(Client)
 })
 
 test('an instance made by a clean-up is cleaned up too', async () => {
@@ -252,18 +172,6 @@ test('an instance made by a clean-up is cleaned up too', async () => {
   const children = [new Managed(1)]
   expect(await lifecycle.close()).toMatchObject({ closed: true })
   expect(ended).toEqual([1, 2, 3])
-})
-
-test('only a class with a verb can be managed', () => {
-  const { managed } = new LifecycleManager()
-  class Plain {
-    end(): void {}
-  }
-  // @ts-expect-error: no verb
-  expect(() => managed(Plain)).toThrow(/^managed takes a class with cleanup\(\), .*, got the function Plain$/)
-  expect(() => managed({} as never)).toThrow('managed takes a class, got an object of Object')
-  const context = { kind: 'method' } as never
-  expect(() => managed((() => {}) as never, context)).toThrow("managed takes a class, got 'method'")
 })
 
 /** Collects garbage until something is noticed, which happens in a task of its own after a collection. */
