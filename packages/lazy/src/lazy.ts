@@ -3,7 +3,8 @@ import { LazyError } from './errors.ts'
 
 /**
  * Makes a value when it is first asked for, and only once: `const db = lazy(() => connect())`, then `db()`.
- * A failure is not kept, whether thrown or a rejection: the next call makes the value anew.
+ * A failure is not kept, whether thrown or a rejection: the next call makes the value anew. Of a promise, callers
+ * share one that settles as it does.
  *
  * @throws {LazyError} LAZY_CYCLE when `make` asks for the value it is making. (After an `await`, it would
  * wait for itself instead.)

@@ -95,12 +95,15 @@ test('what an import elsewhere has begun, or could not link, is left to load(), 
     code: 'LAZY_LOAD_FAILED',
     message: expect.stringContaining("does not provide an export named 'missing'"),
   }
+  // Node.js 22 can require what is being imported, but forgets why something did not link.
+  const node22 = process.versions.node.startsWith('22.')
+  const forgotten = { code: 'LAZY_LOAD_FAILED', message: expect.stringContaining('not yet fully loaded') }
   expect(JSON.parse(await runNode(['fixtures/loading/start.mjs']))).toEqual([
-    loading('./whole.mjs', '/start.mjs'),
+    node22 ? ['ok'] : loading('./whole.mjs', '/start.mjs'),
     { ok: 1 },
     failed,
-    loading('./does-not-link.mjs', '/start.mjs'),
-    failed,
+    node22 ? forgotten : loading('./does-not-link.mjs', '/start.mjs'),
+    node22 ? forgotten : failed,
   ])
 })
 
