@@ -101,7 +101,7 @@ test('a verb keeps its name and length', () => {
     }
   }
   const Managed = new LifecycleManager().managed(Client)
-  const { name, length }: { name: string; length: number } = Managed.prototype.close
+  const { name, length } = Reflect.get(Managed.prototype, 'close') as { name: string; length: number }
   expect([name, length]).toEqual(['close', 2])
 })
 
