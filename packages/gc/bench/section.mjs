@@ -5,8 +5,7 @@ import { deferGc } from '../dist/index.js'
 // was kept out of it; its caller's time, what that cost.
 
 const how = process.argv[2]
-// Major collections take most of the time, and are no threshold's.
-const sections = how === 'major' ? 100 : 300
+const sections = 200
 const alive = []
 const times = []
 const callerTimes = []
