@@ -5,6 +5,7 @@ export type TestkitErrorCode =
   | 'POSTGRES_MISSING'
   | 'POSTGRES_FAILED'
   | 'POSTGRES_NOT_OURS'
+  | 'PROXY_FAILED'
   | 'BENCH_ARM_FAILED'
   | 'BENCH_RESULTS_DIFFER'
 

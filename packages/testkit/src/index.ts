@@ -9,6 +9,14 @@ export type { TimesBetter, Value, Verdict } from './bench/thresholds.ts'
 export { TestkitError, type TestkitErrorCode } from './errors.ts'
 export { freePort } from './free-port.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
+export {
+  startProxy,
+  type ProxyDirection,
+  type ProxyOptions,
+  type ProxyStats,
+  type ProxyTraffic,
+  type TcpProxy,
+} from './proxy.ts'
 export { runReadmeExample, type ReadmeExampleOptions } from './readme-example.ts'
 export { residentMemory, type ResidentMemory } from './resident-memory.ts'
 export {

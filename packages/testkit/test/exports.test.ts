@@ -14,6 +14,7 @@ test('the public names are these', () => {
     'residentMemory',
     'runReadmeExample',
     'startPostgres',
+    'startProxy',
     'summarize',
     'superviseProcess',
   ])
