@@ -1,9 +1,8 @@
-import { freePort, startPostgres } from '@code/testkit'
+import { freePort, startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { postgres, type PostgresOptions, type PostgresPool } from '../../src/postgres.ts'
 import { blackHole } from '../http/server.ts'
 import { listenTo } from '../messages.ts'
-import { startProxy } from './proxy.ts'
 
 const server = await startPostgres()
 afterAll(() => server.close())
@@ -128,7 +127,7 @@ test('a connection that falls silent never leaves its caller hanging, and is rep
   await using proxy = await startProxy(server)
   await using db = open({ connectionString: undefined, ...withPort(proxy.port), connectTimeoutMs: 300 })
   const pid = await pidOf(db)
-  proxy.pause()
+  proxy.stall()
   const startedAt = performance.now()
   await expect(db.query('select 1', undefined, { timeoutMs: 100 })).rejects.toMatchObject({
     code: 'CONNECTIONS_TIMEOUT',
@@ -208,7 +207,7 @@ test('idle connections that are cut take nothing down and are replaced', async (
   await db.warm()
   await using admin = open()
   await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idle'`)
-  await vi.waitFor(() => expect(proxy.open.size).toBe(0))
+  await vi.waitFor(() => expect(proxy.stats().open).toBe(0))
   await Promise.all([db.query('select 1'), db.query('select 1'), db.query('select 1')])
   expect(db.stats()).toMatchObject({ failures: 0, destroyed: 3 })
 })

@@ -1,7 +1,6 @@
-import { startPostgres } from '@code/testkit'
+import { startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { postgres } from '../../src/postgres.ts'
-import { startProxy } from './proxy.ts'
 
 const server = await startPostgres()
 const db = postgres({ connectionString: server.url, maxSize: 1 }).open()
@@ -152,7 +151,7 @@ test('a server that takes nothing more stops the source, and ends the copy at it
   let produced = 0
   function* endless(): Iterable<unknown[]> {
     for (;;) {
-      if (++produced === 1000) proxy.pause()
+      if (++produced === 1000) proxy.stall()
       yield [produced, 'x'.repeat(1000)]
     }
   }
@@ -194,7 +193,7 @@ test('a connection cut during a copy is CONNECTIONS_LOST', async () => {
   await using db2 = postgres({ host, port: proxy.port, user, password, database, maxSize: 1 }).open()
   async function* source(): AsyncIterable<unknown[]> {
     yield [1]
-    for (const socket of proxy.open) socket.destroy()
+    proxy.cut()
     await new Promise(() => {})
   }
   await expect(db2.copyFrom('cut', ['n'], source())).rejects.toMatchObject({ code: 'CONNECTIONS_LOST' })

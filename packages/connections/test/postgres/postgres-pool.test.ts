@@ -1,4 +1,4 @@
-import { freePort, startPostgres } from '@code/testkit'
+import { freePort, startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, expectTypeOf, test, vi } from 'vitest'
 import {
   postgres,
@@ -7,7 +7,6 @@ import {
   type PostgresSession,
 } from '../../src/postgres.ts'
 import { listenTo } from '../messages.ts'
-import { startProxy } from './proxy.ts'
 
 const server = await startPostgres()
 afterAll(() => server.close())
@@ -175,7 +174,7 @@ test('health tells of a living server and, within its limit, of a silent one', a
   await using db = postgres({ host, port: proxy.port, user, password, database, name: 'db' }).open()
   const ms = expect.any(Number)
   expect(await db.health()).toEqual({ name: 'db', ok: true, ms, critical: true })
-  proxy.pause()
+  proxy.stall()
   const check = await db.health({ timeoutMs: 100 })
   expect(check).toMatchObject({
     name: 'db',
@@ -212,7 +211,7 @@ test('at its deadline a close names who still has a connection, and hangs up', a
   expect(await db.close()).toBe(report)
   expect(() => db.close({ deadlineMs: 0 })).toThrow(RangeError)
   expect(await query).toMatchObject({ code: 'CONNECTIONS_LOST' })
-  await vi.waitFor(() => expect(proxy.open.size).toBe(0))
+  await vi.waitFor(() => expect(proxy.stats().open).toBe(0))
 })
 
 test('a close ends although the server has fallen silent', async () => {
@@ -220,7 +219,7 @@ test('a close ends although the server has fallen silent', async () => {
   const { host, user, password, database } = server
   const db = postgres({ host, port: proxy.port, user, password, database }).open()
   await db.query('select 1')
-  proxy.pause()
+  proxy.stall()
   const report = await db.close({ deadlineMs: 5000 })
   expect(report.closed).toBe(true)
   expect(report.ms).toBeLessThan(2500)

@@ -1,8 +1,7 @@
-import { startPostgres } from '@code/testkit'
+import { startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { postgres, type PostgresSession } from '../../src/postgres.ts'
 import { listenTo } from '../messages.ts'
-import { startProxy } from './proxy.ts'
 
 const server = await startPostgres()
 const db = postgres({ connectionString: server.url, maxSize: 4 }).open()
@@ -187,7 +186,7 @@ test('a server that falls silent during a transaction does not keep its caller',
   const startedAt = performance.now()
   const transaction = db.transaction(async (tx) => {
     await tx.query('select 1')
-    proxy.pause()
+    proxy.stall()
     await tx.query('select 2')
   })
   await expect(transaction).rejects.toMatchObject({ code: 'CONNECTIONS_TIMEOUT' })
