@@ -57,12 +57,8 @@ export class TcpProxy implements AsyncDisposable {
   #closed = false
 
   constructor({ port, host = '127.0.0.1' }: ProxyOptions) {
-    checkNumber(
-      'port',
-      port,
-      'an integer from 1 to 65535',
-      Number.isInteger(port) && port >= 1 && port <= 65_535,
-    )
+    const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535
+    checkNumber('port', port, 'an integer from 1 to 65535', isPort)
     if (typeof host !== 'string') throw new TypeError(`host must be a string, got ${describe(host)}`)
     this.#target = { port, host }
   }
@@ -90,12 +86,12 @@ export class TcpProxy implements AsyncDisposable {
     this.#set({ stalled: false }, direction)
   }
 
-  /** Ends all connections, both sides, by a FIN after what was forwarded. What is still held is lost. */
+  /** Ends all connections now, stalled or not: a FIN to both sides after what was forwarded. What is held is lost. */
   cut(): void {
     for (const connection of this.#connections) connection.cut()
   }
 
-  /** Ends all connections, both sides, by a RST. What is still held is lost. */
+  /** Ends all connections now, stalled or not: a RST to both sides. What is held is lost. */
   reset(): void {
     for (const connection of this.#connections) connection.reset()
   }
@@ -202,9 +198,9 @@ function traffic({ bytes, chunks, heldBytes }: Way): ProxyTraffic {
 }
 
 function checkNumber(name: string, value: unknown, expected: string, holds: boolean): void {
-  const Mistake = typeof value === 'number' ? RangeError : TypeError
-  if (Mistake === TypeError || !holds)
-    throw new Mistake(`${name} must be ${expected}, got ${describe(value)}`)
+  const message = `${name} must be ${expected}, got ${describe(value)}`
+  if (typeof value !== 'number') throw new TypeError(message)
+  if (!holds) throw new RangeError(message)
 }
 
 function checkDirection(direction: unknown): void {

@@ -161,8 +161,10 @@ test('in a black hole neither side learns that the other has gone', async () => 
   client.socket.resetAndDestroy()
   await vi.waitFor(() => expect(proxy.stats().open).toBe(1))
   peerOfOther!.resetAndDestroy()
-  other.socket.write('anyone?')
-  await vi.waitFor(() => expect(proxy.stats().open).toBe(1))
+  await using witness = await dial(proxy)
+  witness.socket.write('read after the resets')
+  await vi.waitFor(() => expect(proxy.stats().toServer.heldBytes).toBe(21))
+  expect(proxy.stats().open).toBe(2)
   expect([peer!.readyState, other.socket.readyState]).toEqual(['open', 'open'])
   const told = closing(peer!)
   proxy.resume()
@@ -179,8 +181,10 @@ test('what is injected behind an end goes nowhere', async () => {
   const ended = once(client.socket, 'end')
   peer!.end('all')
   await ended
+  const told = closing(peer!)
   proxy.inject('more')
   client.socket.end()
   await client.closed
+  expect(await told).toBe(false)
   expect([client.text(), client.error]).toEqual(['all', undefined])
 })

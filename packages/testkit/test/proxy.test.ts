@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { expect, test, vi } from 'vitest'
-import { startPostgres, startProxy } from '../src/index.ts'
+import { startPostgres, startProxy, superviseProcess } from '../src/index.ts'
 import { closing, dial, echo, startServer } from './peers.ts'
 
 test('a cut ends both sides in order after what was forwarded, and loses what was held', async () => {
@@ -114,7 +115,7 @@ test('garbage is injected as if the other side had sent it', async () => {
 })
 
 test('a close ends everything, stalled and delayed as it may be, and leaves no socket', async () => {
-  const [before, timers] = [active('TCP'), active('Timeout')]
+  const before = tcpHandles()
   {
     await using server = await startServer(echo)
     const proxy = await startProxy(server)
@@ -134,8 +135,16 @@ test('a close ends everything, stalled and delayed as it may be, and leaves no s
     await expect(dial(proxy)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     await expect(proxy.accept()).rejects.toMatchObject({ code: 'PROXY_FAILED' })
   }
-  await vi.waitFor(() => expect(active('TCP')).toBe(before))
-  expect(active('Timeout')).toBe(timers)
+  await vi.waitFor(() => expect(tcpHandles()).toBe(before))
+})
+
+test('a closed proxy does not keep its process alive', async () => {
+  await using child = await superviseProcess({
+    command: process.execPath,
+    args: [fileURLToPath(new URL('fixtures/closes-delaying-proxy.ts', import.meta.url))],
+  })
+  expect(await child.exited).toMatchObject({ code: 0 })
+  expect(child.output()).toBe('closed while holding 6 bytes')
 })
 
 test('a wrong argument is thrown at once, with what came', async () => {
@@ -193,7 +202,6 @@ test('a client of a real Postgres waits in the hole, breaks in mid-message, and 
   await vi.waitFor(() => expect(proxy.stats()).toMatchObject({ open: 0, accepted: 3 }))
 })
 
-/** Of this process, how many there are of a kind. */
-function active(kind: 'TCP' | 'Timeout'): number {
-  return process.getActiveResourcesInfo().filter((name) => name.startsWith(kind)).length
+function tcpHandles(): number {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length
 }
