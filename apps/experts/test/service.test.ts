@@ -62,12 +62,13 @@ test('SIGTERM ends the composed service in order, with the answers that are unde
   const service = await stack.serve({ variant: 'composed', cache: false })
   const questions = drawQuestions(await cityNames(), { distinct: 500, count: 40, seed: 7 })
   const answers = questions.map(async (question) => (await fetch(service.origin + askPath(question))).status)
+  await Promise.any(answers)
   const ended = service[Symbol.asyncDispose]()
   const statuses = await Promise.allSettled(answers)
   await ended
   expect(await service.exited).toMatchObject({ code: 0 })
   const served = statuses.filter(({ status }) => status === 'fulfilled')
-  expect(served.length).toBeGreaterThan(0)
+  expect(served.length).toBeGreaterThan(1)
   for (const each of served) expect(each).toMatchObject({ value: 200 })
 })
 

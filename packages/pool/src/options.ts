@@ -217,7 +217,7 @@ export function checkInteger(name: string, value: number, least: number): void {
 }
 
 /** Timers of Node.js overflow at 2 ** 31 milliseconds and then fire at once. */
-export function checkMs(name: string, value: number): void {
+function checkMs(name: string, value: number): void {
   if (typeof value !== 'number' || !(value >= 1 && value < 2 ** 31)) {
     throw new RangeError(`${name} must be milliseconds from 1 to 2147483647, got ${describe(value)}`)
   }
