@@ -3,7 +3,7 @@ import type { Taker } from './taker.ts'
 
 /** One object of the pool: lent, idle, or on its way from one to the other. */
 export interface Entry<T extends object> extends Loan<T> {
-  /** How often it has been lent. */
+  /** The number of its latest loan, the first being 0. */
   loan: number
   /** When it was lent and when it came back last, by the coarse clock; `lentAt` is -1 while it is not lent. */
   lentAt: number

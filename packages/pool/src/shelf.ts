@@ -16,7 +16,7 @@ export class Shelf<T extends object> {
   readonly #newestFirst: boolean
   /** Whether lending is a `pop`, as it is for most pools. */
   readonly #isStack: boolean
-  readonly #maxUses: number
+  readonly #lastLoan: number
   readonly #validator: Validator<T> | undefined
   readonly #entries = new Map<T, Entry<T>>()
   readonly #idle: Entry<T>[] = []
@@ -33,7 +33,7 @@ export class Shelf<T extends object> {
     this.#pool = pool
     this.#newestFirst = options.order === 'lifo'
     this.#isStack = this.#newestFirst && options.validate === undefined
-    this.#maxUses = options.maxUses ?? -1
+    this.#lastLoan = (options.maxUses ?? -1) - 1
     this.#validator = options.validate && validator
     this.takers = new TakerSampler(options.leakAfterMs !== undefined)
   }
@@ -64,11 +64,11 @@ export class Shelf<T extends object> {
     if (this.#entries.has(object)) throw new TypeError('create gave an object that the pool has already')
     const entry = {
       object,
-      loan: 0,
+      loan: -1,
       lentAt: -1,
       idleAt: coarseNow(),
       diesAt,
-      lastLoan: this.#maxUses,
+      lastLoan: this.#lastLoan,
       seen: undefined,
       taker: undefined,
       promise: undefined,
@@ -92,7 +92,7 @@ export class Shelf<T extends object> {
     const entry = this.#isStack ? this.#idle.pop() : this.#takeValid()
     if (entry !== undefined) {
       this.lend(entry)
-      if (--this.takers.left === 0) entry.taker = this.takers.capture(frames)
+      if ((entry.loan & this.takers.mask) === 0) entry.taker = this.takers.capture(frames)
     }
     return entry
   }

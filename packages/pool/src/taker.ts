@@ -14,25 +14,27 @@ export const framesOfAcquire = 6
 /** After a caller waited in vain, this many loans in a row are worth a whole stack. */
 const watched = 64
 
-/** Decides which loans get a call stack: each, or one in 1,024, the first among them. */
+/** Decides which loans get a call stack: each, or of every object the first and one in 1,024 after it. */
 export class TakerSampler {
   readonly #each: boolean
   #toWatch = 0
-  /** Loans until the next one whose stack is captured. Whoever lends counts it down. */
-  left = 1
+  #waiters = 0
+  /** A loan is captured when its number has none of these bits. Each loan has a number as it is: nothing is counted. */
+  mask: number
 
   constructor(each: boolean) {
     this.#each = each
+    this.mask = each ? 0 : sampledEvery - 1
   }
 
   ofWaiter(label: string | undefined): Taker | undefined {
-    return labelled(--this.left === 0 ? this.capture(framesOfAcquire) : undefined, label)
+    const isDue = (this.#waiters++ & this.mask) === 0
+    return labelled(isDue ? this.capture(framesOfAcquire) : undefined, label)
   }
 
   capture(frames: number): Taker {
-    const whole = this.#each || this.#toWatch > 0
-    this.left = whole ? 1 : sampledEvery
-    if (this.#toWatch > 0) this.#toWatch--
+    const whole = this.mask === 0
+    if (whole && !this.#each && --this.#toWatch === 0) this.mask = sampledEvery - 1
     const limit = Error.stackTraceLimit
     // `Reflect.set`, since the limit of a hardened process cannot be set.
     if (!whole) Reflect.set(Error, 'stackTraceLimit', Math.min(frames, limit))
@@ -43,7 +45,7 @@ export class TakerSampler {
 
   /** Somebody waited in vain: whoever takes the next objects should be known when it happens again. */
   watch(): void {
-    this.left = 1
+    this.mask = 0
     this.#toWatch = watched
   }
 }

@@ -9,7 +9,7 @@ afterAll(() => void vi.useRealTimers())
 const heldMs = expect.any(Number)
 const site = expect.stringMatching(/leaks\.test\.ts:\d+:\d+/)
 
-test('the first loan of a pool and one in 1,024 after it are known by the line that took them', async () => {
+test('the first loan of an object and one in 1,024 after it are known by the line that took them', async () => {
   const pool = new ObjectPool({ create: () => ({}), maxSize: 1 })
   await pool.warm(1)
   const known: number[] = []
