@@ -46,7 +46,7 @@ export class ProxyConnection {
   }
 
   reset(): void {
-    for (const socket of this.#sockets) if (!socket.destroyed) socket.resetAndDestroy()
+    for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
   async destroy(): Promise<void> {

@@ -27,6 +27,18 @@ test('a half-close passes, and the answer after it comes back', async () => {
   expect(proxy.stats()).toMatchObject({ open: 0, accepted: 1 })
 })
 
+test('who has heard the server end can still speak', async () => {
+  await using server = await startServer(() => {})
+  await using proxy = await startProxy(server)
+  await using client = await dial(proxy, { allowHalfOpen: true })
+  const [peer] = await server.takes(1)
+  const ended = once(client.socket, 'end')
+  peer!.end()
+  await ended
+  client.socket.end('last words')
+  expect(String(await peer!.toArray())).toBe('last words')
+})
+
 test('a reset by either side reaches the other', async () => {
   await using server = await startServer()
   await using proxy = await startProxy(server)
