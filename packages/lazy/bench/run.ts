@@ -53,6 +53,7 @@ const handle = importer.resolved(commonJs)
 const rival = importLazy(require)('./modules/settings.cjs') as Settings
 const rivalEsModule = importLazy(require)('./modules/settings.mjs') as Settings
 const value = lazy(() => direct)
+const limit = new Proxy(direct, {})
 
 const read = await suite.compare({
   title: 'one property read of a loaded module',
@@ -77,6 +78,13 @@ const read = await suite.compare({
       run(iterations) {
         let sum = 0
         for (let i = 0; i < iterations; i++) sum += value().value
+        return sum
+      },
+    },
+    'an empty Proxy, the limit': {
+      run(iterations) {
+        let sum = 0
+        for (let i = 0; i < iterations; i++) sum += limit.value
         return sum
       },
     },
