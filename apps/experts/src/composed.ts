@@ -38,12 +38,7 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
   )
   const atlas = lifecycle.add(getHttpSession(atlasUrl), { name: 'atlas' })
   const clients = lifecycle.add(
-    new ObjectPool({
-      name: 'experts',
-      maxSize: 16,
-      leakAfterMs: 10 * questionLimitMs,
-      create: () => new ExpertClient(),
-    }),
+    new ObjectPool({ name: 'experts', maxSize: 16, create: () => new ExpertClient() }),
   )
   const answers = lifecycle.add(new TieredCache({ name: 'answers', l1: { maxSize: cachedAnswers } }))
   await connections.warm()
