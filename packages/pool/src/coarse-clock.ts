@@ -3,7 +3,7 @@ let timer: NodeJS.Timeout | undefined
 
 /**
  * Whole monotonic milliseconds, at most 20 ms old unless the event loop was blocked: a small integer in a field,
- * which costs a loan a tenth of what `performance.now()` would. The timer behind it never keeps the process
+ * since reading an exact clock would cost more than the rest of a loan. The timer behind it never keeps the process
  * alive and stops when nobody reads.
  */
 export function coarseNow(): number {

@@ -5,7 +5,7 @@ export interface Taker {
   readonly label?: string | undefined
 }
 
-/** One stack in so many loans, and a short one: capturing costs about half a microsecond a frame (bench). */
+/** One stack in so many loans, and a short one: each frame of it costs more than many loans. */
 const sampledEvery = 1024
 /** Up to the caller of `tryAcquire`, and up to that of `use` when it has to `acquire`. */
 export const framesAtOnce = 4

@@ -69,7 +69,7 @@ export class WaiterQueue<T> {
   }
 
   push(waiter: Waiter<T>, signal: AbortSignal | undefined): void {
-    // Before it is in the line: what is no signal throws here.
+    // Before it is in the line: what only looks like a signal may throw here.
     if (signal !== undefined) this.#listen(waiter, signal)
     let before = this.#last
     while (before !== undefined && before.priority < waiter.priority) before = before.before

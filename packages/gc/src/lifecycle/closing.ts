@@ -82,8 +82,9 @@ function isClass(value: unknown): boolean {
 }
 
 /**
- * Only its source tells whether a function wants `{ deadlineMs }`, and a bound one has none. To hand it over unasked would be wrong: an
- * object is `force` to the `close` of a BullMQ worker or a MongoDB client, and an error to Fastify's and undici's.
+ * Only its source tells whether a function wants `{ deadlineMs }`, and a bound one has none. To hand it over
+ * unasked would be wrong: an object is `force` to the `close` of a BullMQ worker or a MongoDB client, and an error
+ * to Fastify's and undici's.
  */
 function takesDeadline(verb: Verb): boolean {
   return String(verb).includes('deadlineMs')

@@ -18,7 +18,7 @@ export interface LifecycleOptions {
   readonly stepDeadlineMs?: number | undefined
   /** Hears that a shutdown began, before anything is closed. Whatever it returns is waited for. */
   readonly onReadinessOff?: (() => unknown) | undefined
-  /** Notes the making line of every n-th managed instance, which costs microseconds; 0: of none. @default 1 */
+  /** Notes the making line of every n-th managed instance, which takes a call stack; 0: of none. @default 1 */
   readonly sitesEvery?: number | undefined
 }
 
