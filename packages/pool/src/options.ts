@@ -77,7 +77,8 @@ export interface ObjectPoolOptions<T extends object> {
   readonly validateAfterIdleMs?: number | undefined
   /**
    * A loan that lasts longer, in milliseconds, from 1, is reported once as a leak, with the line that took the
-   * object. The price is a call stack for every loan, which costs far more than the loan, instead of one in 1,024. @default undefined
+   * object. The price is a call stack for every loan, which costs far more than the loan, instead of one in
+   * 1,024. @default undefined
    */
   readonly leakAfterMs?: number | undefined
   /** Called with every leak. What it throws is an uncaught exception, as with a subscriber of a channel. */
