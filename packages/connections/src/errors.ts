@@ -14,8 +14,12 @@ export type ConnectionsErrorCode =
   | 'CONNECTIONS_QUEUE_FULL'
   /** No connection could be made. */
   | 'CONNECTIONS_REFUSED'
+  /** The result passed `maxResultBytes`. */
+  | 'CONNECTIONS_RESULT_TOO_LARGE'
   /** The server rolled a transaction back instead of committing it. */
   | 'CONNECTIONS_ROLLED_BACK'
+  /** A statement changed the state of a connection that it shares with others: use a connection or a transaction. */
+  | 'CONNECTIONS_SESSION_STATE'
   /** It took longer than its limit. */
   | 'CONNECTIONS_TIMEOUT'
   /** A value cannot be written in Postgres's text format. */
@@ -27,14 +31,19 @@ export class ConnectionsError extends Error {
   readonly code: ConnectionsErrorCode
   /** The five characters by which Postgres names an error, where it sent one. */
   readonly sqlState: string | undefined
+  /** Whether the server may have done the statement's work, in whole or in part: repeat only what is safe to repeat. */
+  readonly mayHaveRun: boolean
 
-  constructor(
-    code: ConnectionsErrorCode,
-    message: string,
-    options?: ErrorOptions & { readonly sqlState?: string | undefined },
-  ) {
+  constructor(code: ConnectionsErrorCode, message: string, options?: ConnectionsErrorOptions) {
     super(message, options)
     this.code = code
     this.sqlState = options?.sqlState
+    this.mayHaveRun = options?.mayHaveRun ?? false
   }
+}
+
+export interface ConnectionsErrorOptions extends ErrorOptions {
+  readonly sqlState?: string | undefined
+  /** @default false */
+  readonly mayHaveRun?: boolean | undefined
 }

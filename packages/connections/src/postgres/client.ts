@@ -1,17 +1,20 @@
 import { ConnectionsError } from '../errors.ts'
-import { queryChannel, type QueryMessage } from '../telemetry.ts'
 import { checkMs } from '../check.ts'
+import { queryChannel, type QueryMessage } from '../telemetry.ts'
 import { checkCopy, CopyIn, type CopyResult, type CopyRows } from './copy-in.ts'
 import { describeFailure, isStale, timeoutOf } from './failures.ts'
 import { checkStatement, type CopyOptions, type QueryOptions, type QueryResult } from './options.ts'
-import { StatementNames } from './statement-names.ts'
-import { graceMs, serverError, type Wire } from './wire.ts'
+import { leavesState } from './session-state.ts'
+import { Answer, type ResultFormat } from './wire/answer.ts'
+import type { Prepared } from './wire/prepared-statements.ts'
+import { serverError } from './wire/server-error.ts'
+import { graceMs, type Wire } from './wire/wire.ts'
 
 /** What the clients of a pool have in common. */
 export interface ClientSettings {
   readonly pool: string
   readonly statementTimeoutMs: number
-  readonly maxPrepared: number
+  readonly maxResultBytes: number
   readonly counts: { statements: number; failures: number }
 }
 
@@ -21,27 +24,27 @@ interface Limits {
 }
 
 interface Operation<R> {
-  /** The last call of an operation: a result, or an error that is not `undefined`. */
-  readonly done: (error: unknown, result?: R) => void
+  /** The last call of an operation: why it failed, or else its result. */
+  readonly done: (failure: { readonly error: unknown } | undefined, result?: R) => void
   readonly giveUp: (reason: unknown) => void
 }
 
-/** One connection: one statement at a time, each settled within its limits whatever the server does. */
+/** A connection for one holder: one statement at a time, each settled within its limits whatever the server does. */
 export class PostgresClient {
-  readonly #wire: Wire
+  readonly wire: Wire
+  /** Whether it may carry state of a session that the next holder must not find. */
+  hasState = false
   readonly #settings: ClientSettings
-  readonly #names: StatementNames
   #settling: Promise<void> | undefined
 
   constructor(wire: Wire, settings: ClientSettings) {
-    this.#wire = wire
+    this.wire = wire
     this.#settings = settings
-    this.#names = new StatementNames(settings.maxPrepared, (name) => wire.closeStatement(name))
   }
 
   /** Whether it may be lent: not known to be lost. */
   get usable(): boolean {
-    return this.#wire.lostBy === undefined
+    return this.wire.lostBy === undefined
   }
 
   /** Whether a statement that was given up is still being stopped. */
@@ -56,12 +59,10 @@ export class PostgresClient {
     options: QueryOptions,
   ): Promise<QueryResult<R>> {
     checkStatement(text, values, options)
-    const { name, signal, timeoutMs = this.#settings.statementTimeoutMs } = options
     const startedAt = this.#begin()
     try {
       if (this.#settling !== undefined) await this.#settling
-      const prepareAs = name === undefined && values === undefined ? undefined : this.#names.of(text, name)
-      const result = await this.#prepared<R>(text, values, prepareAs, { signal, timeoutMs })
+      const result = await this.#prepared<R>(text, values, options)
       this.#tell(startedAt, result.rowCount ?? 0)
       return result
     } catch (error) {
@@ -94,58 +95,70 @@ export class PostgresClient {
   async rollback(): Promise<void> {
     try {
       await this.#settling
-      if (this.#wire.inTransaction) await this.query('rollback', undefined, { timeoutMs: graceMs })
+      if (this.wire.inTransaction) await this.query('rollback', undefined, { timeoutMs: graceMs })
     } catch (error) {
-      this.#wire.drop(error)
+      this.wire.drop(error)
     }
   }
 
   /** Makes it fit for the next borrower: synchronously, as a rule. A failure means that it is not. */
   reset(): void | Promise<void> {
-    if (this.#settling === undefined && this.#wire.ready && !this.#wire.inTransaction) return undefined
+    const { wire } = this
+    if (this.#settling === undefined && wire.idle && !wire.inTransaction && !this.hasState) return undefined
     return this.#clean()
   }
 
   close(): Promise<void> {
-    return this.#wire.end()
+    return this.wire.end()
   }
 
   /** Hangs up at once; what runs on it fails, and is stopped on the server too, which would not notice soon. */
   async drop(cause: unknown): Promise<void> {
-    const interrupted = this.#wire.ready || !this.usable ? undefined : this.#wire.cancel()
-    this.#wire.drop(cause)
+    const interrupted = this.wire.idle || !this.usable ? undefined : this.wire.cancel()
+    this.wire.drop(cause)
     await interrupted
   }
 
   async #prepared<R>(
     text: string,
     values: readonly unknown[] | undefined,
-    name: string | undefined,
-    limits: Limits,
+    options: QueryOptions,
   ): Promise<QueryResult<R>> {
+    const { name } = options
+    const prepare = name !== undefined || values !== undefined
+    const prepared = prepare ? this.wire.prepared.of(text, name) : undefined
     try {
-      return await this.#query<R>(text, values, name, limits)
+      return await this.#query<R>(text, values, prepared, options)
     } catch (error) {
-      if (name === undefined || !isStale(error)) throw error
-      this.#wire.closeStatement(name)
+      if (prepared === undefined || !isStale(error)) throw error
+      this.wire.prepared.forget(prepared)
       // It was refused before it did anything; but a transaction is lost by that, and its owner must know.
-      if (this.#wire.inTransaction) throw error
-      return this.#query<R>(text, values, name, limits)
+      if (this.wire.inTransaction) throw error
+      return this.#query<R>(text, values, this.wire.prepared.of(text, name), options)
     }
   }
 
   #query<R>(
     text: string,
     values: readonly unknown[] | undefined,
-    name: string | undefined,
-    limits: Limits,
+    prepared: Prepared | undefined,
+    { signal, timeoutMs = this.#settings.statementTimeoutMs, rowMode = 'object', types }: QueryOptions,
   ): Promise<QueryResult<R>> {
-    return this.#operate<QueryResult<R>>(text, limits, ({ done }) => {
-      this.#wire.query(text, values, name, (error, result) => {
-        if (error) done(error)
-        else done(undefined, lastOf<R>(result))
+    return this.#operate<QueryResult<R>>(text, { signal, timeoutMs }, ({ done, giveUp }) => {
+      const { wire } = this
+      const format = { rowMode, types, maxBytes: this.#settings.maxResultBytes }
+      const answer = new ClientAnswer(format, giveUp, () => {
+        if (leavesState(answer.tag ?? '', text)) this.hasState = true
+        if (answer.failure === undefined) done(undefined, answer.result<R>())
+        else done(answer.failure)
       })
-      return () => false
+      if (prepared === undefined && values === undefined) wire.script(answer, text)
+      else wire.run(answer, text, values ?? [], prepared)
+      wire.flush()
+      return () => {
+        answer.unwanted = true
+        return false
+      }
     })
   }
 
@@ -159,18 +172,21 @@ export class PostgresClient {
     let timer: NodeJS.Timeout | undefined
     // How long the rows take to come is the caller's affair: only the server's share is timed.
     return this.#operate<CopyResult>(what, { signal, timeoutMs: undefined }, ({ done, giveUp }) => {
-      const copy = new CopyIn(table, columns, rows, {
-        onServerTurn: (isServers) => {
+      const onServerTurn = (isServers: boolean): void => {
+        clearTimeout(timer)
+        if (!isServers) return
+        timer = setTimeout(() => giveUp(timeoutOf(this.#settings.pool, what, timeoutMs)), timeoutMs)
+      }
+      const copy = new CopyIn(this.wire, table, columns, rows, {
+        onServerTurn,
+        onDone: (failure, result) => {
           clearTimeout(timer)
-          if (isServers)
-            timer = setTimeout(() => giveUp(timeoutOf(this.#settings.pool, what, timeoutMs)), timeoutMs)
-        },
-        onDone: (error, result) => {
-          clearTimeout(timer)
-          done(error, result)
+          done(failure, result)
         },
       })
-      this.#wire.copy(copy)
+      onServerTurn(true)
+      this.wire.script(copy, copy.text)
+      this.wire.flush()
       return () => {
         const told = copy.stop()
         clearTimeout(timer)
@@ -189,12 +205,12 @@ export class PostgresClient {
     start: (operation: Operation<R>) => () => boolean,
   ): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason)
-    const { lostBy } = this.#wire
-    if (lostBy !== undefined) return Promise.reject(this.#describe(lostBy.error, what))
+    const { lostBy } = this.wire
+    if (lostBy !== undefined) return Promise.reject(this.#describe(lostBy.error, what, false))
 
     return new Promise<R>((resolve, reject) => {
       let over = false
-      let failure: unknown
+      let failure: { readonly error: unknown } | undefined
       let stop: (() => boolean) | undefined
       const end = (settle: () => void): void => {
         if (over) return
@@ -205,13 +221,15 @@ export class PostgresClient {
       }
       const giveUp = (reason: unknown): void =>
         end(() => {
-          this.#settling = this.#settle(stop, () => failure)
+          this.#settling = this.#settle(stop, () => failure?.error)
           reject(reason)
         })
-      const done = (error: unknown, result?: R): void => {
-        if (error === undefined) return end(() => resolve(result as R))
-        failure = error
-        this.#wire.whenReady(() => end(() => reject(this.#describe(error, what))))
+      const done = (failed: { readonly error: unknown } | undefined, result?: R): void => {
+        failure = failed
+        end(() => {
+          if (failed === undefined) resolve(result as R)
+          else reject(this.#describe(failed.error, what, true))
+        })
       }
       const onAbort = (): void => giveUp(signal?.reason)
       const timer =
@@ -231,18 +249,18 @@ export class PostgresClient {
    * short (57014): then the interrupt has been used up and cannot hit the next statement.
    */
   async #settle(stop: (() => boolean) | undefined, failure: () => unknown): Promise<void> {
-    const interrupted = stop?.() ? undefined : this.#wire.cancel()
+    const interrupted = stop?.() ? undefined : this.wire.cancel()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, graceMs)
-      this.#wire.whenReady(() => {
+      this.wire.whenIdle(() => {
         clearTimeout(timer)
         resolve()
       })
     })
-    if (!this.#wire.ready || serverError(failure())?.code !== '57014') {
+    if (!this.wire.idle || serverError(failure())?.code !== '57014') {
       const cause = new Error('its statement was given up')
       if (interrupted === undefined) await this.drop(cause)
-      else this.#wire.drop(cause)
+      else this.wire.drop(cause)
     }
     await interrupted
     this.#settling = undefined
@@ -250,13 +268,19 @@ export class PostgresClient {
 
   async #clean(): Promise<void> {
     await this.#settling
-    if (!this.#wire.ready) await this.drop(new Error('it was returned while a statement was under way'))
+    if (!this.wire.idle) await this.drop(new Error('it was returned while a statement was under way'))
     await this.rollback()
-    if (this.#wire.lostBy !== undefined) throw this.#wire.lostBy.error
+    if (this.hasState && this.usable) {
+      await this.query('discard all', undefined, { timeoutMs: graceMs })
+      this.wire.prepared.clear()
+      this.hasState = false
+    }
+    if (this.wire.lostBy !== undefined) throw this.wire.lostBy.error
   }
 
-  #describe(error: unknown, what: string): unknown {
-    return describeFailure(error, { pool: this.#settings.pool, what, lost: this.#wire.lostBy !== undefined })
+  #describe(error: unknown, what: string, mayHaveRun: boolean): unknown {
+    const lost = this.wire.lostBy !== undefined
+    return describeFailure(error, { pool: this.#settings.pool, what, lost, mayHaveRun })
   }
 
   #begin(): number | undefined {
@@ -285,8 +309,21 @@ export class PostgresClient {
   }
 }
 
-function lastOf<R>(result: unknown): QueryResult<R> {
-  const last = Array.isArray(result) ? result.at(-1) : result
-  const { rows, rowCount, command, fields } = last as QueryResult<R>
-  return { rows, rowCount, command, fields }
+class ClientAnswer extends Answer {
+  readonly #onOverflow: (error: ConnectionsError) => void
+  readonly #onEnd: () => void
+
+  constructor(format: ResultFormat, onOverflow: (error: ConnectionsError) => void, onEnd: () => void) {
+    super(format)
+    this.#onOverflow = onOverflow
+    this.#onEnd = onEnd
+  }
+
+  override overflow(error: ConnectionsError): void {
+    this.#onOverflow(error)
+  }
+
+  override end(): void {
+    this.#onEnd()
+  }
 }

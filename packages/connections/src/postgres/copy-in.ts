@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import type { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkArray, checkString, describe } from '../check.ts'
 import { CopyText } from './copy-text.ts'
+import { Answer } from './wire/answer.ts'
+import type { Wire } from './wire/wire.ts'
 
 /** The rows of a COPY: arrays with one value for each column. */
 export type CopyRows = Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
@@ -12,40 +13,32 @@ export interface CopyResult {
   readonly rows: number
 }
 
-/** What of pg's protocol connection a COPY uses. */
-export interface CopyConnection {
-  readonly stream: Writable
-  query(text: string): void
-  sendCopyFromChunk(chunk: Buffer): void
-  endCopyFrom(): void
-  sendCopyFail(message: string): void
-}
-
 export interface CopyEvents {
   /** The server is done: for the last time, and with an error if there was one. */
-  readonly onDone: (error: unknown, result?: CopyResult) => void
+  readonly onDone: (failure: { readonly error: unknown } | undefined, result?: CopyResult) => void
   /** It is the server's turn, or no longer. */
   readonly onServerTurn: (isServers: boolean) => void
 }
 
 /**
- * A `COPY … FROM STDIN` as pg's client runs it: it submits the statement, sends the rows in chunks as fast as
- * the server takes them, and ends with CopyDone, or with CopyFail when the rows fail.
+ * A `COPY … FROM STDIN`: the answer to `text`, during which it sends the rows in chunks as fast as the server
+ * takes them, and ends with CopyDone, or with CopyFail when the rows fail.
  */
-export class CopyIn {
-  readonly #text: string
+export class CopyIn extends Answer {
+  readonly text: string
+  readonly #wire: Wire
   readonly #columns: readonly string[]
   readonly #rows: CopyRows
   readonly #events: CopyEvents
-  #connection: CopyConnection | undefined
   #sending = false
   #stopped = false
   readonly #over = new AbortController()
-  #failure: { readonly error: unknown } | undefined
-  #count = 0
+  #rowsFailure: { readonly error: unknown } | undefined
 
-  constructor(table: string, columns: readonly string[], rows: CopyRows, events: CopyEvents) {
-    this.#text = `copy ${quote(...table.split('.'))} (${columns.map((name) => quote(name)).join(', ')}) from stdin`
+  constructor(wire: Wire, table: string, columns: readonly string[], rows: CopyRows, events: CopyEvents) {
+    super({ rowMode: 'array', types: undefined, maxBytes: 0 })
+    this.#wire = wire
+    this.text = `copy ${quote(...table.split('.'))} (${columns.map((name) => quote(name)).join(', ')}) from stdin`
     this.#columns = columns
     this.#rows = rows
     this.#events = events
@@ -59,41 +52,26 @@ export class CopyIn {
     return true
   }
 
-  submit(connection: CopyConnection): void {
-    this.#events.onServerTurn(true)
-    connection.query(this.#text)
-  }
-
-  handleCopyInResponse(connection: CopyConnection): void {
-    this.#connection = connection
+  override copyIn(): void {
     this.#sending = true
     // The lock that it waited for may come free between the limit and the interrupt.
     if (this.#stopped) return this.#breakOff()
     this.#events.onServerTurn(false)
-    void this.#send(connection)
+    void this.#send()
   }
 
-  handleCommandComplete({ text }: { text: string }): void {
-    this.#count = Number(/^COPY (\d+)/.exec(text)?.[1] ?? 0)
-  }
-
-  handleReadyForQuery(): void {
-    this.#events.onDone(undefined, { rows: this.#count })
-  }
-
-  handleError(error: unknown): void {
+  override fail(error: unknown): void {
+    super.fail(this.#rowsFailure === undefined ? error : this.#rowsFailure.error)
     this.#sending = false
     this.#over.abort()
-    this.#events.onDone(this.#failure === undefined ? error : this.#failure.error)
   }
 
-  handleRowDescription(): void {}
-  handleDataRow(): void {}
-  handleEmptyQuery(): void {}
-  handlePortalSuspended(): void {}
-  handleCopyData(): void {}
+  override end(): void {
+    if (this.failure !== undefined) this.#events.onDone(this.failure)
+    else this.#events.onDone(undefined, { rows: Number(/^COPY (\d+)/.exec(this.tag ?? '')?.[1] ?? 0) })
+  }
 
-  async #send(connection: CopyConnection): Promise<void> {
+  async #send(): Promise<void> {
     try {
       const text = new CopyText(this.#columns)
       // Two loops: awaiting each row of an array would cost more than encoding it.
@@ -101,34 +79,33 @@ export class CopyIn {
         for await (const row of this.#rows) {
           if (!this.#sending) return
           text.append(row)
-          if (text.full) await this.#flush(connection, text)
+          if (text.full) await this.#flush(text)
         }
       } else {
         for (const row of this.#rows) {
           text.append(row)
-          if (text.full) await this.#flush(connection, text)
+          if (text.full) await this.#flush(text)
           if (!this.#sending) return
         }
       }
       if (!this.#sending) return
-      if (!text.empty) connection.sendCopyFromChunk(text.take())
+      if (!text.empty) this.#wire.copyData(text.take())
       this.#sending = false
-      connection.endCopyFrom()
+      this.#wire.copyDone()
       this.#events.onServerTurn(true)
     } catch (error) {
       if (!this.#sending) return
-      this.#failure = { error }
+      this.#rowsFailure = { error }
       this.#breakOff()
     }
   }
 
   /** Waits until the server has taken the chunk, and lets others have the event loop between chunks. */
-  async #flush(connection: CopyConnection, text: CopyText): Promise<void> {
-    connection.sendCopyFromChunk(text.take())
-    if (connection.stream.writableNeedDrain) {
+  async #flush(text: CopyText): Promise<void> {
+    if (!this.#wire.copyData(text.take())) {
       this.#events.onServerTurn(true)
       try {
-        await once(connection.stream, 'drain', { signal: this.#over.signal })
+        await once(this.#wire.stream, 'drain', { signal: this.#over.signal })
       } catch {
         // It is over; whoever goes on looks at `#sending` first.
       }
@@ -140,7 +117,7 @@ export class CopyIn {
   #breakOff(): void {
     this.#sending = false
     this.#over.abort()
-    this.#connection?.sendCopyFail('given up by the client')
+    this.#wire.copyFail('given up by the client')
     this.#events.onServerTurn(true)
   }
 }

@@ -1,5 +1,6 @@
 import { ConnectionsError } from '../errors.ts'
-import { messageOf, serverError } from './wire.ts'
+import { serverError } from './wire/server-error.ts'
+import { messageOf } from './wire/wire.ts'
 
 /** Where a failure happened. */
 export interface FailedAt {
@@ -8,15 +9,17 @@ export interface FailedAt {
   readonly what: string
   /** Whether the connection is of no more use. */
   readonly lost: boolean
+  /** Whether it had been sent. */
+  readonly mayHaveRun: boolean
 }
 
 /** What the caller hears of a failure. What the caller's own rows, values or parsers threw stays theirs. */
-export function describeFailure(error: unknown, { pool, what, lost }: FailedAt): unknown {
+export function describeFailure(error: unknown, { pool, what, lost, mayHaveRun }: FailedAt): unknown {
   const fromServer = serverError(error)
   const options = { cause: error, sqlState: fromServer?.code }
   if (lost) {
     const message = `${pool}: the connection was lost: ${messageOf(error)}: ${brief(what)}`
-    return new ConnectionsError('CONNECTIONS_LOST', message, options)
+    return new ConnectionsError('CONNECTIONS_LOST', message, { ...options, mayHaveRun })
   }
   if (fromServer === undefined) return error
   return new ConnectionsError('CONNECTIONS_QUERY', `${pool}: ${fromServer.message}: ${brief(what)}`, options)
@@ -24,7 +27,7 @@ export function describeFailure(error: unknown, { pool, what, lost }: FailedAt):
 
 export function timeoutOf(pool: string, what: string, timeoutMs: number): ConnectionsError {
   const message = `${pool}: not done after ${Math.round(timeoutMs)} ms: ${brief(what)}`
-  return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
+  return new ConnectionsError('CONNECTIONS_TIMEOUT', message, { mayHaveRun: true })
 }
 
 /** Whether the plan of a prepared statement no longer fits its tables, or somebody deallocated it. */
@@ -34,6 +37,6 @@ export function isStale(error: unknown): boolean {
   return fromServer.code === '26000' || fromServer.routine === 'RevalidateCachedQuery'
 }
 
-function brief(text: string): string {
+export function brief(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

@@ -1,5 +1,13 @@
 import type { ConnectionOptions } from 'node:tls'
-import { checkArray, checkInteger, checkMs, checkString, describe, withDefaults } from '../check.ts'
+import {
+  checkArray,
+  checkBoolean,
+  checkInteger,
+  checkMs,
+  checkString,
+  describe,
+  withDefaults,
+} from '../check.ts'
 
 /** Where the server is, and how many connections it may be asked for. What is not given comes from `PGHOST` and its like. */
 export interface PostgresOptions {
@@ -30,6 +38,29 @@ export interface PostgresOptions {
   readonly idleTimeoutMs?: number | undefined
   /** Most statements kept prepared on one connection, named by the caller or not; 0 prepares none. Integer from 0. @default 256 */
   readonly maxPrepared?: number | undefined
+  /**
+   * Whether single statements share connections, several under way on each; else each has one for itself.
+   * @default true
+   */
+  readonly multiplex?: boolean | undefined
+  /**
+   * What becomes of fast statements while slow ones wait for connections: `'equal'` lets both wait alike, as one
+   * queue would; `'isolate'` lets the fast ones pass. @default 'equal'
+   */
+  readonly fairness?: 'equal' | 'isolate' | undefined
+  /**
+   * Whether PgBouncer stands in between and hands out connections by the transaction: nothing is prepared then and
+   * no setting made on a connection. @default false
+   */
+  readonly pgBouncer?: boolean | undefined
+  /** Whether the statements in flight are limited by how the server's answers slow down. @default false */
+  readonly adaptiveLimit?: boolean | undefined
+  /** The most that the values of one result may come to, in bytes as the server writes them. @default 268_435_456 */
+  readonly maxResultBytes?: number | undefined
+  /** Statements that take longer, in milliseconds, are told on the channel `code:connections:slow`. @default 1_000 */
+  readonly slowMs?: number | undefined
+  /** A connection lent for longer, in milliseconds, is reported as a leak, with the line that took it. @default undefined */
+  readonly leakAfterMs?: number | undefined
   /** Told of each notice of the server. What it throws is ignored: no statement suffers from it. */
   readonly onNotice?: ((notice: PostgresNotice) => void) | undefined
   /** Turns a column's text into a value, instead of pg's own parsers. */
@@ -51,6 +82,15 @@ export interface QueryOptions {
   /** The name to prepare the statement under, for this text alone; not `code_…`. @default one for each text with values */
   readonly name?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /**
+   * Whether it may be run twice without harm: it is run again then when its connection is lost. Statements that
+   * only read are known without it. @default false
+   */
+  readonly idempotent?: boolean | undefined
+  /** Rows as objects, or as arrays in the order of `fields`. @default 'object' */
+  readonly rowMode?: 'object' | 'array' | undefined
+  /** Parsers for this statement's columns. @default the pool's */
+  readonly types?: PostgresTypes | undefined
   /** How long it may take with its wait for a connection, in milliseconds. @default acquireTimeoutMs, then statementTimeoutMs */
   readonly timeoutMs?: number | undefined
 }
@@ -85,9 +125,15 @@ export interface QueryResult<R> {
   readonly fields: readonly QueryField[]
 }
 
+/** A column of a result, under pg's names. */
 export interface QueryField {
   readonly name: string
+  readonly tableID: number
+  readonly columnID: number
   readonly dataTypeID: number
+  readonly dataTypeSize: number
+  readonly dataTypeModifier: number
+  readonly format: 'text'
 }
 
 const defaults = {
@@ -99,6 +145,12 @@ const defaults = {
   statementTimeoutMs: 30_000,
   idleTimeoutMs: 60_000,
   maxPrepared: 256,
+  multiplex: true,
+  fairness: 'equal' as 'equal' | 'isolate',
+  pgBouncer: false,
+  adaptiveLimit: false,
+  maxResultBytes: 268_435_456,
+  slowMs: 1_000,
 }
 
 export type CheckedOptions = Omit<PostgresOptions, keyof typeof defaults> & Readonly<typeof defaults>
@@ -116,18 +168,28 @@ export function checkOptions(options: PostgresOptions): CheckedOptions {
   checkMs('connectTimeoutMs', checked.connectTimeoutMs)
   checkMs('statementTimeoutMs', checked.statementTimeoutMs)
   checkMs('idleTimeoutMs', checked.idleTimeoutMs)
-  return checked
+  checkMs('slowMs', checked.slowMs)
+  if (checked.leakAfterMs !== undefined) checkMs('leakAfterMs', checked.leakAfterMs)
+  checkInteger('maxResultBytes', checked.maxResultBytes, 1)
+  for (const name of ['multiplex', 'pgBouncer', 'adaptiveLimit'] as const) checkBoolean(name, checked[name])
+  if (checked.fairness !== 'equal' && checked.fairness !== 'isolate') {
+    throw new TypeError(`fairness must be 'equal' or 'isolate', got ${describe(checked.fairness)}`)
+  }
+  return checked.pgBouncer ? { ...checked, maxPrepared: 0 } : checked
 }
 
 /** @throws {TypeError | RangeError} */
 export function checkStatement(
   text: string,
   values: readonly unknown[] | undefined,
-  { name, timeoutMs }: QueryOptions,
+  { name, timeoutMs, rowMode }: QueryOptions,
 ): void {
   checkString('text', text)
   if (values !== undefined) checkArray('values', values)
   if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
+  if (rowMode !== undefined && rowMode !== 'object' && rowMode !== 'array') {
+    throw new TypeError(`rowMode must be 'object' or 'array', got ${describe(rowMode)}`)
+  }
   if (name === undefined) return
   checkString('name', name)
   if (name === '' || name.startsWith('code_')) {

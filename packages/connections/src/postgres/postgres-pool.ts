@@ -35,7 +35,7 @@ import { asConnectionsError, closedError } from './pool-errors.ts'
 import { LentSession, type PostgresSession } from './postgres-session.ts'
 import { textOf, type SqlTag } from './sql.ts'
 import { Transaction, unlessAborted } from './transaction.ts'
-import { Wire } from './wire.ts'
+import { Wire } from './wire/wire.ts'
 
 /** The driver of a Postgres server, for a `ConnectionPoolManager` or to `open()` a pool with by itself. */
 export function postgres(options: PostgresOptions = {}): PostgresDriver {
@@ -80,6 +80,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
       maxWaiting,
       acquireTimeoutMs,
       idleTimeoutMs,
+      leakAfterMs: options.leakAfterMs,
       // A connect ends by itself after `connectTimeoutMs`, with an error that says more.
       createTimeoutMs: Math.min(2 * connectTimeoutMs, 2 ** 31 - 1),
       create: (signal) => this.#connect(signal),
@@ -267,11 +268,11 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     let ok = false
     try {
       const wire = await Wire.connect(this.name, this.#options, signal)
-      const { statementTimeoutMs, maxPrepared } = this.#options
+      const { statementTimeoutMs, maxResultBytes } = this.#options
       const client = new PostgresClient(wire, {
         pool: this.name,
         statementTimeoutMs,
-        maxPrepared,
+        maxResultBytes,
         counts: this.#counts,
       })
       this.#clients.add(client)

@@ -1,0 +1,78 @@
+/** Hears the messages of a server, each as the part of a buffer that holds its body. */
+export interface MessageHandler {
+  onMessage(code: number, buffer: Buffer, start: number, end: number): void
+}
+
+/** What arrived is not Postgres's protocol. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+}
+
+/** Cuts a stream of bytes into messages of Postgres's protocol 3.0: a code, a length, a body. */
+export class MessageReader {
+  readonly #handler: MessageHandler
+  readonly #maxBytes: number
+  /** The pieces of a message that has not arrived whole. */
+  #pieces: Buffer[] = []
+  #piecesBytes = 0
+  /** With how many bytes the pieces can be read on; 0 while there are none. */
+  #neededBytes = 0
+
+  /** A message longer than `maxBytes` is refused. */
+  constructor(handler: MessageHandler, maxBytes: number) {
+    this.#handler = handler
+    this.#maxBytes = maxBytes
+  }
+
+  /** @throws {ProtocolError} and what the handler throws */
+  push(chunk: Buffer): void {
+    let buffer = chunk
+    if (this.#neededBytes > 0) {
+      this.#pieces.push(chunk)
+      this.#piecesBytes += chunk.length
+      if (this.#piecesBytes < this.#neededBytes) return
+      buffer = Buffer.concat(this.#pieces, this.#piecesBytes)
+      this.#pieces = []
+      this.#neededBytes = 0
+    }
+
+    let at = 0
+    while (buffer.length - at >= headerBytes) {
+      const bytes = 1 + readUint32(buffer, at + 1)
+      if (bytes < headerBytes || bytes > this.#maxBytes) {
+        throw new ProtocolError(`the server sent a message of ${bytes} bytes`)
+      }
+      if (at + bytes > buffer.length) return this.#keep(buffer.subarray(at), bytes)
+      this.#handler.onMessage(buffer[at]!, buffer, at + headerBytes, at + bytes)
+      at += bytes
+    }
+    if (at < buffer.length) this.#keep(buffer.subarray(at), headerBytes)
+  }
+
+  #keep(rest: Buffer, neededBytes: number): void {
+    this.#pieces = [rest]
+    this.#piecesBytes = rest.length
+    this.#neededBytes = neededBytes
+  }
+}
+
+const headerBytes = 5
+
+export function readUint32(buffer: Buffer, at: number): number {
+  return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0
+}
+
+export function readInt32(buffer: Buffer, at: number): number {
+  return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!
+}
+
+export function readInt16(buffer: Buffer, at: number): number {
+  return (((buffer[at]! << 8) | buffer[at + 1]!) << 16) >> 16
+}
+
+/** Where the text that begins at `start` has its NUL. */
+export function endOfText(buffer: Buffer, start: number, end: number): number {
+  const at = buffer.indexOf(0, start)
+  if (at < 0 || at >= end) throw new ProtocolError('the server sent a text without an end')
+  return at
+}

@@ -1,0 +1,86 @@
+import { describe } from '../../check.ts'
+import type { RowShape } from './row-shape.ts'
+
+/** A statement prepared on one connection, or about to be. */
+export interface Prepared {
+  readonly name: string
+  readonly text: string
+  /** Whether Parse has been sent. */
+  sent: boolean
+  /** Whether the server has it. */
+  known: boolean
+  /** Its columns, described with the first execution. */
+  shape: RowShape | undefined
+}
+
+/**
+ * The statements prepared on one connection, at most `max`, by name. Those used longest ago go first; what was
+ * made here for a text gets a name of its own, never used again once it has gone.
+ */
+export class PreparedStatements {
+  readonly #max: number
+  readonly #onForget: (prepared: Prepared) => void
+  /** In order of use. */
+  readonly #byName = new Map<string, Prepared>()
+  readonly #byText = new Map<string, Prepared>()
+  #latest: Prepared | undefined
+  #count = 0
+
+  constructor(max: number, onForget: (prepared: Prepared) => void) {
+    this.#max = max
+    this.#onForget = onForget
+  }
+
+  /**
+   * The statement for a text, under the name given if there is one; `undefined` when nothing is to be prepared.
+   * @throws {TypeError} when the name is that of another text
+   */
+  of(text: string, name?: string): Prepared | undefined {
+    if (this.#latest?.text === text && name === undefined) return this.#latest
+    if (this.#max === 0) return undefined
+    const prepared = name === undefined ? this.#byText.get(text) : this.#byName.get(name)
+    if (prepared === undefined) return this.#make(text, name)
+    if (prepared.text !== text) {
+      throw new TypeError(`the name ${describe(name)} belongs to another statement`)
+    }
+    this.#byName.delete(prepared.name)
+    this.#byName.set(prepared.name, prepared)
+    if (name === undefined) this.#latest = prepared
+    return prepared
+  }
+
+  /** Frees it. The next of its text is prepared anew. */
+  forget(prepared: Prepared): void {
+    if (this.#byName.get(prepared.name) !== prepared) return
+    this.#byName.delete(prepared.name)
+    if (this.#byText.get(prepared.text) === prepared) this.#byText.delete(prepared.text)
+    if (this.#latest === prepared) this.#latest = undefined
+    this.#onForget(prepared)
+  }
+
+  /** Takes note that the server has freed them all. */
+  clear(): void {
+    this.#byName.clear()
+    this.#byText.clear()
+    this.#latest = undefined
+  }
+
+  #make(text: string, name: string | undefined): Prepared {
+    if (this.#byName.size === this.#max) {
+      for (const oldest of this.#byName.values()) {
+        this.forget(oldest)
+        break
+      }
+    }
+    const prepared = {
+      name: name ?? `code_${++this.#count}`,
+      text,
+      sent: false,
+      known: false,
+      shape: undefined,
+    }
+    this.#byName.set(prepared.name, prepared)
+    if (name === undefined) this.#byText.set(text, prepared)
+    return prepared
+  }
+}

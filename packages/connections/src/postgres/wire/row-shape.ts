@@ -1,0 +1,120 @@
+import pg from 'pg'
+import type { PostgresTypes, QueryField } from '../options.ts'
+import { endOfText, ProtocolError, readInt16, readInt32, readUint32 } from './message-reader.ts'
+
+/** The columns of a result: their names, and how their values are read. */
+export class RowShape {
+  readonly fields: readonly QueryField[]
+  readonly #names: readonly string[]
+  /** For each column its parser, or `undefined` where it is pg's own for integers, done here without a string. */
+  readonly #parsers: readonly (Parser | undefined)[]
+  readonly #empty: Record<string, unknown>
+
+  /** Reads a RowDescription. */
+  static read(buffer: Buffer, start: number, end: number, types: PostgresTypes | undefined): RowShape {
+    const fields: QueryField[] = []
+    let at = start + 2
+    for (let i = readInt16(buffer, start); i > 0; i--) {
+      const nameEnd = endOfText(buffer, at, end)
+      const name = buffer.toString('utf8', at, nameEnd)
+      at = nameEnd + 1
+      if (at + 18 > end) throw new ProtocolError('the server sent a broken description of columns')
+      fields.push({
+        name,
+        tableID: readUint32(buffer, at),
+        columnID: readInt16(buffer, at + 4),
+        dataTypeID: readUint32(buffer, at + 6),
+        dataTypeSize: readInt16(buffer, at + 10),
+        dataTypeModifier: readInt32(buffer, at + 12),
+        format: 'text',
+      })
+      at += 18
+    }
+    return new RowShape(fields, types)
+  }
+
+  constructor(fields: readonly QueryField[], types: PostgresTypes | undefined) {
+    this.fields = fields
+    this.#names = fields.map(({ name }) => name)
+    this.#parsers = fields.map(({ dataTypeID }) => parserOf(dataTypeID, types))
+    this.#empty = Object.fromEntries(this.#names.map((name) => [name, null]))
+  }
+
+  /** The same columns, read by other parsers. */
+  with(types: PostgresTypes): RowShape {
+    return new RowShape(this.fields, types)
+  }
+
+  /** Reads a DataRow as an object. Of columns with the same name the last counts. */
+  object(buffer: Buffer, start: number, end: number): Record<string, unknown> {
+    const names = this.#names
+    const parsers = this.#parsers
+    const row = { ...this.#empty }
+    let at = this.#begin(buffer, start)
+    for (let i = 0; i < names.length; i++) {
+      const bytes = readInt32(buffer, at)
+      at += 4
+      if (bytes < 0) {
+        row[names[i]!] = null
+        continue
+      }
+      if (at + bytes > end) throw brokenRow()
+      const parser = parsers[i]
+      row[names[i]!] =
+        parser === undefined ? integer(buffer, at, bytes) : parser(buffer.toString('utf8', at, at + bytes))
+      at += bytes
+    }
+    return row
+  }
+
+  /** Reads a DataRow as an array. */
+  array(buffer: Buffer, start: number, end: number): unknown[] {
+    const parsers = this.#parsers
+    const row: unknown[] = []
+    let at = this.#begin(buffer, start)
+    for (const parser of parsers) {
+      const bytes = readInt32(buffer, at)
+      at += 4
+      if (bytes < 0) {
+        row.push(null)
+        continue
+      }
+      if (at + bytes > end) throw brokenRow()
+      row.push(
+        parser === undefined ? integer(buffer, at, bytes) : parser(buffer.toString('utf8', at, at + bytes)),
+      )
+      at += bytes
+    }
+    return row
+  }
+
+  #begin(buffer: Buffer, start: number): number {
+    if (readInt16(buffer, start) !== this.#names.length) throw brokenRow()
+    return start + 2
+  }
+}
+
+type Parser = (text: string) => unknown
+
+function parserOf(oid: number, types: PostgresTypes | undefined): Parser | undefined {
+  const parser = (types ?? pg.types).getTypeParser(oid, 'text') as Parser
+  return parser === pgInteger && integerTypes.includes(oid) ? undefined : parser
+}
+
+/** int2, int4 and oid, which pg reads with one parser; one of them replaced by the service is another function. */
+const integerTypes = [21, 23, 26]
+const pgInteger = integerTypes
+  .map((oid) => pg.types.getTypeParser(oid, 'text') as Parser)
+  .reduce((first, parser) => (first === parser ? first : () => undefined))
+
+function integer(buffer: Buffer, start: number, bytes: number): number {
+  const end = start + bytes
+  const negative = buffer[start] === 45
+  let value = 0
+  for (let at = negative ? start + 1 : start; at < end; at++) value = value * 10 + (buffer[at]! - 48)
+  return negative ? -value : value
+}
+
+function brokenRow(): ProtocolError {
+  return new ProtocolError('the server sent a row that does not fit its description')
+}
