@@ -1,8 +1,8 @@
 import { checkInteger, describe, withDefaults } from '../check.ts'
 
-/** How a limit moves. The defaults suit statements of a few milliseconds. */
+/** Between what a limit moves, and how fast. */
 export interface GradientLimitOptions {
-  /** The limit to begin with. Integer from `min` to `max`. @default 20 */
+  /** The limit to begin with. Integer from `min` to `max`. @default 20, or the nearest that they allow */
   readonly initial?: number | undefined
   /** Integer from 1. @default 1 */
   readonly min?: number | undefined
@@ -30,7 +30,7 @@ export interface GradientLimitOptions {
  *     gradient = clamp(tolerance * long / short, 0.5, 1)
  *     limit    = (1 - smoothing) * limit + smoothing * (limit * gradient + sqrt(limit))
  *
- * There, a load that never ends makes its own queue the usual, and the limit creeps up to `max`. Hence the probes,
+ * There, a load that never ends makes its own queue the usual, and the limit creeps up towards `max`. Hence the probes,
  * as in Envoy's adaptive concurrency: once in a while the limit is halved until a window of round trips was
  * measured without that queue, and the usual follows them.
  */
@@ -155,7 +155,6 @@ const warmUp = 10
 const probeWeight = 0.5
 
 const defaults = {
-  initial: 20,
   min: 1,
   max: 200,
   tolerance: 1,
@@ -165,11 +164,12 @@ const defaults = {
   probeEvery: 50,
 }
 
-function checkOptions(options: GradientLimitOptions): Readonly<typeof defaults> {
+function checkOptions(options: GradientLimitOptions): Readonly<typeof defaults & { initial: number }> {
   const checked = withDefaults(defaults, options) as Readonly<typeof defaults>
-  const { initial, min, max, tolerance, smoothing } = checked
+  const { min, max, tolerance, smoothing } = checked
   checkInteger('min', min, 1)
   checkInteger('max', max, min)
+  const { initial = Math.max(min, Math.min(max, 20)) } = options
   checkInteger('initial', initial, min)
   if (initial > max) throw new RangeError(`initial must be at most max (${max}), got ${initial}`)
   checkInteger('shortWindow', checked.shortWindow, 1)
@@ -181,5 +181,5 @@ function checkOptions(options: GradientLimitOptions): Readonly<typeof defaults> 
   if (!(smoothing > 0 && smoothing <= 1)) {
     throw new RangeError(`smoothing must be above 0 and at most 1, got ${describe(smoothing)}`)
   }
-  return checked
+  return { ...checked, initial }
 }

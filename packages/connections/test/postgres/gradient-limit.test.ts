@@ -80,7 +80,8 @@ test('it keeps between min and max', () => {
   expect(limit.limit).toBe(12)
   for (let rttMs = 10; rttMs < 1e6; rttMs *= 1.1) samples(limit, 12, rttMs)
   expect(limit.limit).toBe(8)
-  expect(new GradientLimit({ initial: 1 }).limit).toBe(1)
+  expect(new GradientLimit({ max: 5 }).limit).toBe(5)
+  expect(new GradientLimit({ min: 30 }).limit).toBe(30)
 })
 
 test('the usual follows slowly when round trips stay longer', () => {
