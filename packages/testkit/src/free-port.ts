@@ -13,3 +13,14 @@ export async function freePort(): Promise<number> {
   await once(server, 'close')
   return port
 }
+
+/** Starts something on a free port; on another one where somebody else took the first in between. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort())
+    } catch (error) {
+      if (attempt === 5 || !/address already in use/i.test((error as Error).message)) throw error
+    }
+  }
+}

@@ -8,7 +8,16 @@ export { median, medianInterval, quantile, ratios, summarize, type Summary } fro
 export type { TimesBetter, Value, Verdict } from './bench/thresholds.ts'
 export { TestkitError, type TestkitErrorCode } from './errors.ts'
 export { freePort } from './free-port.ts'
-export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
+export { startPgBouncer, type PgBouncer, type PgBouncerOptions } from './pgbouncer.ts'
+export { startPostgresReplica, type PostgresReplica } from './postgres-replica.ts'
+export {
+  startPostgres,
+  type PostgresAddress,
+  type PostgresOptions,
+  type PostgresServer,
+  type PostgresStopOptions,
+} from './postgres.ts'
+export type { PostgresSettings } from './private-postgres.ts'
 export {
   startProxy,
   type ProxyDirection,

@@ -1,10 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { TestkitError } from './errors.ts'
-import type { Owner } from './supervised-process.ts'
+import { unprivilegedOwner } from './unprivileged-owner.ts'
+import type { Owner } from './watchdog.ts'
 
 export interface PostgresBinaries {
   /** Holds `postgres` and `initdb`. */
@@ -84,13 +85,4 @@ async function problemOf(folder: string, owner: Owner | undefined): Promise<stri
   } catch (error) {
     return (error as Error).message.trim().split('\n').join(' ')
   }
-}
-
-function unprivilegedOwner(): Owner | undefined {
-  if (process.getuid?.() !== 0) return undefined
-  return { uid: idOfNobody('-u'), gid: idOfNobody('-g') }
-}
-
-function idOfNobody(flag: string): number {
-  return Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }))
 }

@@ -69,8 +69,8 @@ export interface SupervisedProcess extends AsyncDisposable {
   readonly exited: Promise<Exit>
   /** The last lines of its stdout and stderr, for error messages. */
   output(): string
-  /** Ends it: `stopSignal`, then SIGKILL after `graceMs`. Harmless when it has ended. */
-  stop(): Promise<Exit>
+  /** Ends it: `signal` (@default `stopSignal`), then SIGKILL after `graceMs`. Harmless when it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<Exit>
 }
 
 /** Answers for any number of processes and temporary folders, from a process of its own. */
@@ -140,8 +140,8 @@ export class Watchdog implements AsyncDisposable {
         exited.resolve({ code: report.code, signal: report.signal })
       }
     })
-    const stop = (): Promise<Exit> => {
-      this.#send({ do: 'stop', id })
+    const stop = (signal?: NodeJS.Signals): Promise<Exit> => {
+      this.#send({ do: 'stop', id, signal })
       return exited.promise
     }
     this.#send({

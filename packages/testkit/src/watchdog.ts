@@ -18,7 +18,7 @@ export type WatchdogRequest =
       readonly owner?: Owner | undefined
     }
   | ({ readonly do: 'start'; readonly id: number } & StartRequest)
-  | { readonly do: 'stop'; readonly id: number }
+  | { readonly do: 'stop'; readonly id: number; readonly signal?: NodeJS.Signals | undefined }
 
 export interface StartRequest {
   readonly command: string
@@ -42,7 +42,7 @@ export type WatchdogReport =
   | { readonly is: 'exit'; readonly id: number; readonly code: number | null; readonly signal: string | null }
 
 interface Running {
-  stop(): void
+  stop(signal?: NodeJS.Signals): void
   readonly exited: Promise<unknown>
 }
 
@@ -61,7 +61,7 @@ function handle(request: WatchdogRequest): void {
   try {
     if (request.do === 'makeFolder') makeFolder(request.path, request.owner)
     else if (request.do === 'start') return start(request.id, request)
-    else return running.get(request.id)?.stop()
+    else return running.get(request.id)?.stop(request.signal)
     report({ is: 'done', id: request.id })
   } catch (error) {
     report({ is: 'failed', id: request.id, message: (error as Error).message })
@@ -93,8 +93,8 @@ function start(id: number, request: StartRequest): void {
   if (child.pid === undefined) return
   running.set(id, {
     exited: exitOf(id, child, child.pid),
-    stop() {
-      child.kill(request.stopSignal)
+    stop(signal = request.stopSignal) {
+      child.kill(signal)
       setTimeout(() => child.kill('SIGKILL'), request.graceMs).unref()
     },
   })

@@ -4,23 +4,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { startPostgres, type PostgresServer } from '../src/index.ts'
+import { startPostgres } from '../src/index.ts'
 import { findPostgres } from '../src/postgres-binaries.ts'
+import { ask } from './ask.ts'
 
 beforeEach(() => void vi.stubEnv('CODE_POSTGRES_URL', ''))
 afterEach(() => void vi.unstubAllEnvs())
-
-async function ask(server: PostgresServer, sql: string, password = server.password): Promise<unknown> {
-  const { host, port, user, database } = server
-  const client = new Client({ host, port, user, password, database })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ answer: unknown }>(sql)
-    return rows[0]?.answer
-  } finally {
-    await client.end()
-  }
-}
 
 test('a private server answers, and two at once are strangers', async () => {
   const starting = [startPostgres(), startPostgres({ maxConnections: 7 })] as const
@@ -37,7 +26,9 @@ test('a private server answers, and two at once are strangers', async () => {
 
 test('passwords are asked for, by SCRAM', async () => {
   await using server = await startPostgres()
-  await expect(ask(server, 'select 1 as answer', 'wrong')).rejects.toThrow('password authentication failed')
+  await expect(ask(server, 'select 1 as answer', { password: 'wrong' })).rejects.toThrow(
+    'password authentication failed',
+  )
   expect(await ask(server, 'select left(rolpassword, 13) as answer from pg_authid where rolcanlogin')).toBe(
     'SCRAM-SHA-256',
   )
@@ -56,6 +47,43 @@ test('a stopped server refuses, and starts again on its port with its data', asy
   await server.start()
   expect(server.url).toBe(url)
   expect(await ask(server, 'select answer from kept')).toBe(42)
+})
+
+for (const mode of ['fast', 'immediate'] as const) {
+  test(`a restart (${mode}) ends every session and keeps port and data`, async () => {
+    await using server = await startPostgres()
+    const { url } = server
+    await ask(server, 'create table kept as select 42 as answer')
+    const client = new Client({ connectionString: url })
+    const ended = new Promise<string>((resolve) => client.on('error', (error) => resolve(error.message)))
+    await client.connect()
+    await server.restart({ mode })
+    expect(await ended).toMatch(/terminat/)
+    expect(server.url).toBe(url)
+    expect(await ask(server, 'select answer from kept')).toBe(42)
+  })
+}
+
+test('with encryption offered, those who trust its authority can verify the server', async () => {
+  await using server = await startPostgres({ tls: 'offered' })
+  const encrypted = 'select ssl as answer from pg_stat_ssl where pid = pg_backend_pid()'
+  const trusting = { ssl: { ca: server.ca } }
+  expect(await ask(server, encrypted, trusting)).toBe(true)
+  expect(await ask(server, encrypted, { ...trusting, host: 'localhost' })).toBe(true)
+  expect(await ask(server, encrypted, { ...trusting, enableChannelBinding: true })).toBe(true)
+  expect(await ask(server, encrypted, { ssl: false })).toBe(false)
+  await expect(ask(server, encrypted, { ssl: true })).rejects.toMatchObject({
+    code: expect.stringMatching(/VERIFY|SELF_SIGNED/),
+  })
+  await expect(
+    ask(server, encrypted, { ssl: { ca: server.ca, servername: 'elsewhere.test' } }),
+  ).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+})
+
+test('with encryption required, a plain client is refused', async () => {
+  await using server = await startPostgres({ tls: 'required' })
+  expect(await ask(server, 'select 1 as answer')).toBe(1)
+  await expect(ask(server, 'select 1 as answer', { ssl: false })).rejects.toThrow('no encryption')
 })
 
 test('closing removes the data folder', async () => {
@@ -98,6 +126,8 @@ test('a server given by url is used as it is, and never stopped', async () => {
   expect(server).toMatchObject({ port: real.port, user: 'postgres', password: real.password })
   await expect(server.stop()).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
   await expect(server.start()).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
+  await expect(server.restart()).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
+  await expect(startPostgres({ tls: 'offered' })).rejects.toMatchObject({ code: 'POSTGRES_NOT_OURS' })
   await server.close()
   expect(await ask(real, 'select 1 as answer')).toBe(1)
 })
