@@ -4,9 +4,10 @@
  * that says little, by the words in the text; in doubt it has.
  */
 export function leavesState(tag: string, text: string): boolean {
-  switch (tag.slice(0, tag.indexOf(' ') >>> 0)) {
+  const space = tag.indexOf(' ')
+  switch (space < 0 ? tag : tag.slice(0, space)) {
     case 'SET':
-      return !/^\s*set\s+(local|transaction|constraints)\b/i.test(text)
+      return !/^\s*set\s+(local|transaction|constraints)\b[^;]*;?\s*$/i.test(text)
     case 'RESET':
     case 'LISTEN':
     case 'PREPARE':
@@ -15,10 +16,16 @@ export function leavesState(tag: string, text: string): boolean {
     case 'DECLARE':
     case 'LOAD':
       return true
-    case 'CREATE':
-      return temporary.test(text)
     case 'SELECT':
+    case 'CREATE':
       return sessionFunctions.test(text) || temporary.test(text)
+    case 'INSERT':
+    case 'UPDATE':
+    case 'DELETE':
+    case 'MERGE':
+    case 'EXPLAIN':
+    case 'COPY':
+      return sessionFunctions.test(text)
     case 'DO':
     case 'CALL':
       return (
@@ -29,5 +36,6 @@ export function leavesState(tag: string, text: string): boolean {
   }
 }
 
-const temporary = /\b(temp|temporary|pg_temp\w*)\b/i
-const sessionFunctions = /\b(set_config|pg_(try_)?advisory_lock(_shared)?)\s*\(/i
+/** What makes a table or its like that lives as long as the session; a column named `temp` does not. */
+const temporary = /\b(create|replace|into|local|global)(\s|--.*|\/\*[^]*?\*\/)+temp(orary)?\b|\bpg_temp/i
+const sessionFunctions = /\b(set_config|pg_(try_)?advisory_lock(_shared)?)["\s]*\(/i

@@ -17,6 +17,12 @@ export interface ResultFormat {
 export class Answer {
   /** The prepared statement that it runs, which remembers the columns. */
   prepared: Prepared | undefined
+  /** The prepared statement whose Parse it carries, until that is taken. */
+  parsing: Prepared | undefined
+  /** Another statement runs first, whose outcome is nobody's affair unless it fails. */
+  hasPrelude = false
+  /** It was said as one text, without a Sync of its own. */
+  isScript = false
   /** Why it failed. What the server said wins over what came after it. */
   failure: { readonly error: unknown } | undefined
   /** The portal has more rows to give. */
@@ -28,8 +34,10 @@ export class Answer {
   #rows: unknown[] = []
   #bytes = 0
   #tag: string | undefined
+  #earlierTags: string[] | undefined
 
-  constructor(format: ResultFormat) {
+  /** Without a format it is one that gives no rows. */
+  constructor(format: ResultFormat = noRows) {
     this.#format = format
   }
 
@@ -46,9 +54,15 @@ export class Answer {
     }
   }
 
-  /** What the server says it did: `INSERT 0 1`. */
+  /** What the server says it did: `INSERT 0 1`. Of several statements in one text, the last one's. */
   get tag(): string | undefined {
     return this.#tag
+  }
+
+  /** What the server says of the statements in the text, repetitions left out. */
+  get tags(): readonly string[] {
+    const last = this.#tag === undefined ? [] : [this.#tag]
+    return this.#earlierTags === undefined ? last : [...this.#earlierTags, ...last]
   }
 
   get rowCount(): number {
@@ -62,7 +76,7 @@ export class Answer {
   }
 
   row(buffer: Buffer, start: number, end: number): void {
-    if (this.unwanted) return
+    if (this.unwanted || this.hasPrelude) return
     const shape = this.#shape
     if (shape === undefined) throw new ProtocolError('the server sent a row without a description')
     this.#bytes += end - start
@@ -79,7 +93,16 @@ export class Answer {
     }
   }
 
+  /** A row so long that it is not even read. */
+  overlongRow(): void {
+    if (!this.unwanted) this.#overflow()
+  }
+
   complete(tag: string): void {
+    if (this.hasPrelude) {
+      this.hasPrelude = false
+      return
+    }
     this.#next()
     this.#tag = tag
   }
@@ -93,7 +116,7 @@ export class Answer {
     refuse('there is no data: use copyFrom')
   }
 
-  /** The server is ready for the next exchange, or the connection is lost. */
+  /** The server is ready for the next exchange, or the connection is lost. Comes once, and must not throw. */
   end(): void {}
 
   /** The result passed its limit: whoever can stops the server from sending more. */
@@ -115,8 +138,13 @@ export class Answer {
   /** A text of several statements has several results: what belongs to the one before goes. */
   #next(): void {
     if (this.#tag === undefined) return
+    this.#earlierTags ??= []
+    if (this.#earlierTags.at(-1) !== this.#tag) this.#earlierTags.push(this.#tag)
     this.#tag = undefined
     this.#shape = undefined
     this.#rows = []
+    this.#bytes = 0
   }
 }
+
+const noRows: ResultFormat = { rowMode: 'array', types: undefined, maxBytes: 0 }

@@ -1,6 +1,8 @@
 /** Hears the messages of a server, each as the part of a buffer that holds its body. */
 export interface MessageHandler {
   onMessage(code: number, buffer: Buffer, start: number, end: number): void
+  /** Hears of a message that is longer than may be. Tells whether to pass over it; else it is an error. */
+  onTooLong(code: number, bytes: number): boolean
 }
 
 /** What arrived is not Postgres's protocol. */
@@ -17,8 +19,10 @@ export class MessageReader {
   #piecesBytes = 0
   /** With how many bytes the pieces can be read on; 0 while there are none. */
   #neededBytes = 0
+  /** How much of a message that is passed over has not arrived. */
+  #skipBytes = 0
 
-  /** A message longer than `maxBytes` is refused. */
+  /** A message longer than `maxBytes` is passed over or refused, as the handler says. */
   constructor(handler: MessageHandler, maxBytes: number) {
     this.#handler = handler
     this.#maxBytes = maxBytes
@@ -27,6 +31,7 @@ export class MessageReader {
   /** @throws {ProtocolError} and what the handler throws */
   push(chunk: Buffer): void {
     let buffer = chunk
+    let at = this.#skip(chunk, 0)
     if (this.#neededBytes > 0) {
       this.#pieces.push(chunk)
       this.#piecesBytes += chunk.length
@@ -36,17 +41,28 @@ export class MessageReader {
       this.#neededBytes = 0
     }
 
-    let at = 0
     while (buffer.length - at >= headerBytes) {
+      const code = buffer[at]!
       const bytes = 1 + readUint32(buffer, at + 1)
-      if (bytes < headerBytes || bytes > this.#maxBytes) {
-        throw new ProtocolError(`the server sent a message of ${bytes} bytes`)
+      if (bytes < headerBytes || bytes > longestBytes) throw tooLong(bytes)
+      if (bytes > this.#maxBytes) {
+        if (!this.#handler.onTooLong(code, bytes)) throw tooLong(bytes)
+        this.#skipBytes = bytes
+        at = this.#skip(buffer, at)
+        continue
       }
       if (at + bytes > buffer.length) return this.#keep(buffer.subarray(at), bytes)
-      this.#handler.onMessage(buffer[at]!, buffer, at + headerBytes, at + bytes)
+      this.#handler.onMessage(code, buffer, at + headerBytes, at + bytes)
       at += bytes
     }
     if (at < buffer.length) this.#keep(buffer.subarray(at), headerBytes)
+  }
+
+  /** Passes over what is to be passed over. Returns where to read on. */
+  #skip(buffer: Buffer, at: number): number {
+    const bytes = Math.min(this.#skipBytes, buffer.length - at)
+    this.#skipBytes -= bytes
+    return at + bytes
   }
 
   #keep(rest: Buffer, neededBytes: number): void {
@@ -57,6 +73,12 @@ export class MessageReader {
 }
 
 const headerBytes = 5
+/** Postgres makes no message as long as this (MaxAllocSize in its memutils.h). */
+const longestBytes = 0x4000_0000
+
+function tooLong(bytes: number): ProtocolError {
+  return new ProtocolError(`the server sent a message of ${bytes} bytes`)
+}
 
 export function readUint32(buffer: Buffer, at: number): number {
   return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0

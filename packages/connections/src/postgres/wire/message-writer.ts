@@ -1,9 +1,5 @@
-import pg from 'pg'
 import { describe } from '../../check.ts'
-
-/** Turns a value of JavaScript into what is sent for it, by pg's rules: dates, arrays, JSON, `toPostgres`. */
-const prepareValue = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } }).utils
-  .prepareValue
+import type { Parameter } from './parameters.ts'
 
 /**
  * Writes messages of Postgres's protocol 3.0 one behind the other into one buffer, so that whatever is to be said
@@ -20,11 +16,12 @@ export class MessageWriter {
 
   /** What has been written, to be sent. The writer is empty then. */
   take(): Buffer {
-    const taken = Buffer.allocUnsafe(this.#length)
-    this.#buffer.copy(taken, 0, 0, this.#length)
+    const written = this.#buffer.subarray(0, this.#length)
     this.#length = 0
-    if (this.#buffer.length > 16 * initialBytes) this.#buffer = Buffer.allocUnsafe(initialBytes)
-    return taken
+    // A buffer that has grown large goes itself; a small one is copied and stays.
+    if (this.#buffer.length <= 16 * initialBytes) return Buffer.from(written)
+    this.#buffer = Buffer.allocUnsafe(initialBytes)
+    return written
   }
 
   /** Forgets what has been written since the writer had this length. */
@@ -50,22 +47,21 @@ export class MessageWriter {
 
   /**
    * Bind: opens a portal of a prepared statement with its values. Results are asked for as text.
-   * @throws {RangeError} for more values than the protocol can count; what a value's conversion throws
+   * @throws {RangeError} for more values than the protocol can count
    */
-  bind(portal: string, name: string, values: readonly unknown[]): void {
+  bind(portal: string, name: string, values: readonly Parameter[]): void {
     if (values.length > 65_535) {
       throw new RangeError(`values must be at most 65535, got ${values.length}`)
     }
     const start = this.#begin(66)
-    this.#text('portal', portal)
-    this.#text('name', name)
+    this.#name(portal)
+    this.#name(name)
     this.#int16(values.length)
     let format = this.#length
     for (let i = 0; i < values.length; i++) this.#int16(0)
     this.#int16(values.length)
     for (const value of values) {
-      const binary = this.#value(typeof value === 'string' ? value : prepareValue(value))
-      if (binary) this.#buffer[format + 1] = 1
+      if (this.#value(value)) this.#buffer[format + 1] = 1
       format += 2
     }
     this.#int16(0)
@@ -85,7 +81,7 @@ export class MessageWriter {
   /** Execute: runs a portal; for at most `maxRows` rows, or to its end when that is 0. */
   execute(portal: string, maxRows: number): void {
     const start = this.#begin(69)
-    this.#text('portal', portal)
+    this.#name(portal)
     this.#int32(maxRows)
     this.#end(start)
   }
@@ -128,21 +124,21 @@ export class MessageWriter {
     const start = this.#begin(code)
     this.#reserve(1)
     this.#buffer[this.#length++] = kind.charCodeAt(0)
-    this.#text('name', name)
+    this.#name(name)
     this.#end(start)
   }
 
   /** A parameter's length and bytes. Tells whether they are to be taken as binary. */
-  #value(value: unknown): boolean {
+  #value(value: Parameter): boolean {
     if (value === null || value === undefined) {
       this.#int32(-1)
       return false
     }
     this.#int32(0)
     const start = this.#length
-    const binary = value instanceof Uint8Array
+    const binary = typeof value === 'object'
     if (binary) this.#bytes(value)
-    else this.#string(value as string)
+    else this.#string(typeof value === 'string' ? value : String(value))
     this.#putInt32(start - 4, this.#length - start)
     return binary
   }
@@ -156,21 +152,31 @@ export class MessageWriter {
   }
 
   #end(start: number): void {
-    this.#putInt32(start + 1, this.#length - start - 1)
+    const bytes = this.#length - start - 1
+    if (bytes > longestBytes) {
+      throw new RangeError(`a statement and its values must be at most ${longestBytes} bytes, got ${bytes}`)
+    }
+    this.#putInt32(start + 1, bytes)
   }
 
+  /** A NUL would end the text early, and what follows be read as something else. */
   #text(what: string, text: string): void {
-    if (text.length > 64 && text.includes('\0')) {
+    if (text.includes('\0')) {
       throw new TypeError(`${what} must not contain NUL, got ${describe(text.slice(0, 40))}`)
     }
-    this.#string(text)
+    this.#name(text)
+  }
+
+  /** A text that is known to have no NUL: the name of what has been parsed, or one of our own. */
+  #name(name: string): void {
+    this.#string(name)
     this.#reserve(1)
     this.#buffer[this.#length++] = 0
   }
 
   #string(text: string): void {
     const { length } = text
-    this.#reserve(3 * length)
+    this.#reserve(length < initialBytes ? 3 * length : Buffer.byteLength(text))
     const buffer = this.#buffer
     let at = this.#length
     // Short plain text is written faster here than by the call into Node.js.
@@ -224,3 +230,5 @@ export class MessageWriter {
 }
 
 const initialBytes = 16_384
+/** Postgres takes no message longer than this (PQ_LARGE_MESSAGE_LIMIT in its libpq.h). */
+const longestBytes = 0x3fff_ffff - 1

@@ -5,11 +5,11 @@ import type { RowShape } from './row-shape.ts'
 export interface Prepared {
   readonly name: string
   readonly text: string
-  /** Whether Parse has been sent. */
+  /** Whether Parse has been said and, as far as is known, taken. */
   sent: boolean
-  /** Whether the server has it. */
-  known: boolean
-  /** Its columns, described with the first execution. */
+  /** Whether the server has told its columns. Until then each execution asks: the one that asked first may fail. */
+  described: boolean
+  /** Its columns, if it has any. */
   shape: RowShape | undefined
 }
 
@@ -45,7 +45,7 @@ export class PreparedStatements {
     }
     this.#byName.delete(prepared.name)
     this.#byName.set(prepared.name, prepared)
-    if (name === undefined) this.#latest = prepared
+    this.#latest = name === undefined ? prepared : undefined
     return prepared
   }
 
@@ -76,11 +76,12 @@ export class PreparedStatements {
       name: name ?? `code_${++this.#count}`,
       text,
       sent: false,
-      known: false,
+      described: false,
       shape: undefined,
     }
     this.#byName.set(prepared.name, prepared)
     if (name === undefined) this.#byText.set(text, prepared)
+    this.#latest = name === undefined ? prepared : undefined
     return prepared
   }
 }

@@ -1,6 +1,6 @@
-import pg from 'pg'
 import type { PostgresTypes, QueryField } from '../options.ts'
 import { endOfText, ProtocolError, readInt16, readInt32, readUint32 } from './message-reader.ts'
+import { pgTypes } from './pg.ts'
 
 /** The columns of a result: their names, and how their values are read. */
 export class RowShape {
@@ -9,16 +9,18 @@ export class RowShape {
   /** For each column its parser, or `undefined` where it is pg's own for integers, done here without a string. */
   readonly #parsers: readonly (Parser | undefined)[]
   readonly #empty: Record<string, unknown>
+  #other: { readonly types: PostgresTypes; readonly shape: RowShape } | undefined
 
   /** Reads a RowDescription. */
   static read(buffer: Buffer, start: number, end: number, types: PostgresTypes | undefined): RowShape {
     const fields: QueryField[] = []
     let at = start + 2
+    if (at > end) throw brokenShape()
     for (let i = readInt16(buffer, start); i > 0; i--) {
       const nameEnd = endOfText(buffer, at, end)
       const name = buffer.toString('utf8', at, nameEnd)
       at = nameEnd + 1
-      if (at + 18 > end) throw new ProtocolError('the server sent a broken description of columns')
+      if (at + 18 > end) throw brokenShape()
       fields.push({
         name,
         tableID: readUint32(buffer, at),
@@ -30,6 +32,7 @@ export class RowShape {
       })
       at += 18
     }
+    if (at !== end) throw brokenShape()
     return new RowShape(fields, types)
   }
 
@@ -40,9 +43,10 @@ export class RowShape {
     this.#empty = Object.fromEntries(this.#names.map((name) => [name, null]))
   }
 
-  /** The same columns, read by other parsers. */
+  /** The same columns, read by other parsers. Those asked for last are kept: they tend to be the next ones too. */
   with(types: PostgresTypes): RowShape {
-    return new RowShape(this.fields, types)
+    if (this.#other?.types !== types) this.#other = { types, shape: new RowShape(this.fields, types) }
+    return this.#other.shape
   }
 
   /** Reads a DataRow as an object. Of columns with the same name the last counts. */
@@ -64,6 +68,7 @@ export class RowShape {
         parser === undefined ? integer(buffer, at, bytes) : parser(buffer.toString('utf8', at, at + bytes))
       at += bytes
     }
+    if (at !== end) throw brokenRow()
     return row
   }
 
@@ -85,6 +90,7 @@ export class RowShape {
       )
       at += bytes
     }
+    if (at !== end) throw brokenRow()
     return row
   }
 
@@ -97,15 +103,15 @@ export class RowShape {
 type Parser = (text: string) => unknown
 
 function parserOf(oid: number, types: PostgresTypes | undefined): Parser | undefined {
-  const parser = (types ?? pg.types).getTypeParser(oid, 'text') as Parser
-  return parser === pgInteger && integerTypes.includes(oid) ? undefined : parser
+  const parser = (types ?? pgTypes).getTypeParser(oid, 'text')
+  return pgInteger !== undefined && parser === pgInteger && integerTypes.includes(oid) ? undefined : parser
 }
 
-/** int2, int4 and oid, which pg reads with one parser; one of them replaced by the service is another function. */
+/** int2, int4 and oid, which pg reads with one parser. One that the service has put in its place has another name. */
 const integerTypes = [21, 23, 26]
 const pgInteger = integerTypes
-  .map((oid) => pg.types.getTypeParser(oid, 'text') as Parser)
-  .reduce((first, parser) => (first === parser ? first : () => undefined))
+  .map((oid) => pgTypes.getTypeParser(oid, 'text'))
+  .find(({ name }) => name === 'parseInteger')
 
 function integer(buffer: Buffer, start: number, bytes: number): number {
   const end = start + bytes
@@ -113,6 +119,10 @@ function integer(buffer: Buffer, start: number, bytes: number): number {
   let value = 0
   for (let at = negative ? start + 1 : start; at < end; at++) value = value * 10 + (buffer[at]! - 48)
   return negative ? -value : value
+}
+
+function brokenShape(): ProtocolError {
+  return new ProtocolError('the server sent a broken description of columns')
 }
 
 function brokenRow(): ProtocolError {

@@ -1,7 +1,5 @@
-import pg from 'pg'
 import { endOfText } from './message-reader.ts'
-
-const { DatabaseError } = pg
+import { DatabaseError } from './pg.ts'
 
 /** What Postgres says of an error, as pg gives it. */
 export type ServerError = Error & {
@@ -12,7 +10,7 @@ export type ServerError = Error & {
 
 /** The error as the server sent it, or `undefined` when it is of other making. */
 export function serverError(error: unknown): ServerError | undefined {
-  return error instanceof DatabaseError ? (error as ServerError) : undefined
+  return error instanceof DatabaseError ? error : undefined
 }
 
 /** Reads an ErrorResponse into the error of pg's that services know. */
@@ -34,9 +32,13 @@ export function readFields(buffer: Buffer, start: number, end: number): Record<s
   return fields
 }
 
-/** PostgreSQL documentation, "Error and Notice Message Fields". */
+/**
+ * PostgreSQL documentation, "Error and Notice Message Fields". The severity comes twice: S in the server's language,
+ * then V, which is the one to judge by.
+ */
 const fieldNames: Readonly<Record<string, string>> = {
   S: 'severity',
+  V: 'severity',
   C: 'code',
   M: 'message',
   D: 'detail',

@@ -1,0 +1,20 @@
+import { Answer } from './answer.ts'
+
+/** What has the server refuse writes on a connection, or no longer. */
+export function guardText(readOnly: boolean): string {
+  return readOnly ? 'set default_transaction_read_only = on' : 'reset default_transaction_read_only'
+}
+
+/** The answer to a setting without which the connection is of no use. */
+export class GuardAnswer extends Answer {
+  readonly #onFailure: (error: unknown) => void
+
+  constructor(onFailure: (error: unknown) => void) {
+    super()
+    this.#onFailure = onFailure
+  }
+
+  override end(): void {
+    if (this.failure !== undefined) this.#onFailure(this.failure.error)
+  }
+}
