@@ -106,6 +106,11 @@ test('any other failure is a ConnectionsError', async () => {
   client.release()
 })
 
+test('a transaction begun on the pool instead of a client is refused', async () => {
+  await using db = open()
+  await expect(db.asPgPool().query('begin')).rejects.toMatchObject({ code: 'CONNECTIONS_SESSION_STATE' })
+})
+
 test('a query object that speaks to a connection of pg is refused, naming what to use', async () => {
   await using db = open()
   const pool = db.asPgPool()
