@@ -4,6 +4,8 @@ export type ConnectionsErrorCode =
   | 'CONNECTIONS_BODY_TOO_LARGE'
   /** The response body is not the JSON that was asked for. */
   | 'CONNECTIONS_BODY_INVALID'
+  /** A listener did not keep up with its notifications. */
+  | 'CONNECTIONS_BUFFER_FULL'
   /** The pool, session or manager has been closed. */
   | 'CONNECTIONS_CLOSED'
   /** A connection broke while it was in use: whether the server did the work is not known. */

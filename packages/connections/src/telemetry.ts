@@ -5,11 +5,18 @@ export interface QueryMessage {
   readonly pool: string
   readonly ms: number
   readonly ok: boolean
-  /** How it travelled: every statement has a connection to itself. */
-  readonly lane: 'exclusive'
+  /** How it travelled: on a connection that others shared, or on one of its own. */
+  readonly lane: 'shared' | 'exclusive'
   readonly rows: number
   /** The error's code when it failed. */
   readonly code?: string | undefined
+}
+
+/** A statement took longer than `slowMs`. */
+export interface SlowMessage {
+  readonly pool: string
+  readonly text: string
+  readonly ms: number
 }
 
 /** An attempt to connect ended. */
@@ -49,6 +56,7 @@ export interface HttpMessage {
 }
 
 export const queryChannel: Channel = channel('code:connections:query')
+export const slowChannel: Channel = channel('code:connections:slow')
 export const connectChannel: Channel = channel('code:connections:connect')
 export const closeChannel: Channel = channel('code:connections:close')
 export const waitChannel: Channel = channel('code:connections:wait')

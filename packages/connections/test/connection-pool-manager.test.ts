@@ -1,5 +1,5 @@
 import { startPostgres } from '@code/testkit'
-import { afterAll, expect, expectTypeOf, test } from 'vitest'
+import { afterAll, expect, expectTypeOf, test, vi } from 'vitest'
 import { ConnectionPoolManager, type ConnectionLease, type Driver } from '../src/index.ts'
 import { postgres, type PostgresPool, type PostgresSession } from '../src/postgres.ts'
 import { blackHole } from './http/server.ts'
@@ -32,7 +32,7 @@ test('a connection is lent for one holder and back when disposed of', async () =
     expect((await lease.connection.sql`select 1 as n`).rows).toEqual([{ n: 1 }])
     expect(manager.stats().main).toMatchObject({ inUse: 1 })
   }
-  expect(manager.stats().main).toMatchObject({ inUse: 0, idle: 1 })
+  await vi.waitFor(() => expect(manager.stats().main).toMatchObject({ inUse: 0, idle: 1 }))
   const pid = await manager.withConnection('main', async (connection) => {
     const { rows } = await connection.query<{ pid: number }>('select pg_backend_pid() as pid')
     return rows[0]?.pid

@@ -6,5 +6,5 @@ import * as postgres from '@code/connections/postgres'
 test('the public names are these', () => {
   expect(Object.keys(connections).toSorted()).toEqual(['ConnectionPoolManager', 'ConnectionsError'])
   expect(Object.keys(http).toSorted()).toEqual(['ConnectionsError', 'getHttpSession'])
-  expect(Object.keys(postgres).toSorted()).toEqual(['ConnectionsError', 'postgres'])
+  expect(Object.keys(postgres).toSorted()).toEqual(['ConnectionsError', 'PgCursor', 'postgres'])
 })

@@ -64,7 +64,7 @@ export class Ageing<T extends object> {
     for (const entry of entries()) {
       const seen = look(entry, now)
       const ms = now - seen.since
-      if (seen.lent && ms >= this.#leakAfterMs && !seen.reported) {
+      if (seen.lent && ms >= this.#leakAfterMs && !seen.reported && entry.taker?.lasting !== true) {
         seen.reported = true
         onLeak(entry)
       }

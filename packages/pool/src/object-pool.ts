@@ -18,7 +18,7 @@ import type { CloseReport, Holder, PoolStats } from './report.ts'
 import type { Entry } from './entry.ts'
 import type { Shelf } from './shelf.ts'
 import { Stock } from './stock.ts'
-import { framesOfAcquire, labelled } from './taker.ts'
+import { framesOfAcquire, noted } from './taker.ts'
 import { isThenable } from './thenable.ts'
 import { Waiter } from './waiter-queue.ts'
 import { within } from './within.ts'
@@ -75,13 +75,13 @@ export class ObjectPool<T extends object> implements AsyncDisposable {
     }
     const entry = this.#shelf.lendNext(framesOfAcquire)
     if (entry !== undefined) {
-      if (options?.label !== undefined) entry.taker = labelled(entry.taker, options.label)
+      if (options !== undefined) entry.taker = noted(entry.taker, options)
       return (entry.promise ??= Promise.resolve(entry.object))
     }
     const refusal = this.#stock.refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
-    const { signal, priority = 0, timeoutMs = this.#options.acquireTimeoutMs, label } = options ?? {}
-    const taker = this.#shelf.takers.ofWaiter(label)
+    const { signal, priority = 0, timeoutMs = this.#options.acquireTimeoutMs } = options ?? {}
+    const taker = this.#shelf.takers.ofWaiter(options ?? {})
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#stock.wait(new Waiter(resolve, reject, { priority, timeoutMs, taker }), signal)
     return promise

@@ -95,6 +95,8 @@ export interface AcquireOptions {
   readonly priority?: number | undefined
   /** What to call the taker in `holders()`, error messages and reports of leaks. */
   readonly label?: string | undefined
+  /** Whether the loan is meant to last: it is no leak then, however long. @default false */
+  readonly lasting?: boolean | undefined
 }
 
 /** Options of a wait for new objects. */

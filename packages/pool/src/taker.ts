@@ -3,7 +3,12 @@ export interface Taker {
   /** The call stack, formatted only when it is read. */
   readonly stack?: string | undefined
   readonly label?: string | undefined
+  /** Whether the loan is meant to last, and no leak. */
+  readonly lasting?: boolean | undefined
 }
+
+/** What a taker tells of itself. */
+export type TakerNote = Pick<Taker, 'label' | 'lasting'>
 
 /** One stack in so many loans, and a short one: each frame of it costs more than many loans. */
 const sampledEvery = 1024
@@ -27,9 +32,9 @@ export class TakerSampler {
     this.mask = each ? 0 : sampledEvery - 1
   }
 
-  ofWaiter(label: string | undefined): Taker | undefined {
+  ofWaiter(note: TakerNote): Taker | undefined {
     const isDue = (this.#waiters++ & this.mask) === 0
-    return labelled(isDue ? this.capture(framesOfAcquire) : undefined, label)
+    return noted(isDue ? this.capture(framesOfAcquire) : undefined, note)
   }
 
   capture(frames: number): Taker {
@@ -50,9 +55,10 @@ export class TakerSampler {
   }
 }
 
-/** The taker with a label. */
-export function labelled(taker: Taker | undefined, label: string | undefined): Taker | undefined {
-  return label === undefined ? taker : Object.assign(taker ?? {}, { label })
+/** The taker with what it tells of itself. */
+export function noted(taker: Taker | undefined, { label, lasting }: TakerNote): Taker | undefined {
+  if (label === undefined && lasting !== true) return taker
+  return Object.assign(taker ?? {}, { label, lasting })
 }
 
 /**

@@ -89,6 +89,20 @@ test('a loan that lasts too long is reported once, on the channel and to the han
   }
 })
 
+test('a loan that is meant to last is no leak', async () => {
+  const leaks: Holder[] = []
+  const pool = new ObjectPool({
+    create: () => ({}),
+    maxSize: 2,
+    leakAfterMs: 1000,
+    onLeak: (leak) => leaks.push(leak),
+  })
+  await pool.acquire({ lasting: true, label: 'for good' })
+  await pool.acquire({ label: 'forgetful' })
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(leaks.map(({ label }) => label)).toEqual(['forgetful'])
+})
+
 test('a timeout says who holds the oldest object, for how long and from where', async () => {
   const pool = new ObjectPool({ name: 'experts', create: () => ({}), maxSize: 1, leakAfterMs: 60_000 })
   await pool.acquire({ label: 'GET /ask' })

@@ -4,7 +4,7 @@ import { ExchangeAnswer, Exchanges, type Limits } from './exchanges.ts'
 import { isStale, timeoutOf } from './failures.ts'
 import { checkStatement, type CopyOptions, type QueryOptions, type QueryResult } from './options.ts'
 import { leavesState } from './session-state.ts'
-import { StatementLog, type StatementCounts } from './statement-log.ts'
+import type { StatementLog } from './statement-log.ts'
 import type { Prepared } from './wire/prepared-statements.ts'
 import { graceMs, type Wire } from './wire/wire.ts'
 
@@ -13,7 +13,7 @@ export interface ClientSettings {
   readonly pool: string
   readonly statementTimeoutMs: number
   readonly maxResultBytes: number
-  readonly counts: StatementCounts
+  readonly log: StatementLog
 }
 
 /** A connection for one holder: one statement at a time, each settled within its limits whatever the server does. */
@@ -31,7 +31,7 @@ export class PostgresClient {
     this.wire = wire
     this.settings = settings
     this.exchanges = new Exchanges(wire, settings.pool)
-    this.log = new StatementLog(settings.pool, settings.counts)
+    this.log = settings.log
   }
 
   /** Whether it may be lent: not known to be lost. */
@@ -55,10 +55,10 @@ export class PostgresClient {
     try {
       if (this.settling) await this.exchanges.settling
       const result = await this.#prepared<R>(text, values, options)
-      this.log.done(startedAt, result.rowCount ?? 0)
+      this.log.done('exclusive', text, startedAt, result.rowCount ?? 0)
       return result
     } catch (error) {
-      this.log.failed(startedAt, error)
+      this.log.failed('exclusive', text, startedAt, error)
       throw error
     }
   }
@@ -75,10 +75,10 @@ export class PostgresClient {
     try {
       if (this.settling) await this.exchanges.settling
       const result = await this.#copy(table, columns, rows, { signal, timeoutMs })
-      this.log.done(startedAt, result.rows)
+      this.log.done('exclusive', `copy into ${table}`, startedAt, result.rows)
       return result
     } catch (error) {
-      this.log.failed(startedAt, error)
+      this.log.failed('exclusive', `copy into ${table}`, startedAt, error)
       throw error
     }
   }

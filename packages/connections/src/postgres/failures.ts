@@ -30,6 +30,25 @@ export function timeoutOf(pool: string, what: string, timeoutMs: number): Connec
   return new ConnectionsError('CONNECTIONS_TIMEOUT', message, { mayHaveRun: true })
 }
 
+export function waitTimeoutOf(pool: string, waitedMs: number, holders: string): ConnectionsError {
+  const message = `${pool}: no connection within ${Math.round(waitedMs)} ms: ${holders}`
+  return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
+}
+
+export function queueFullOf(pool: string, maxWaiting: number): ConnectionsError {
+  const message = `${pool}: ${maxWaiting} callers wait for a connection already`
+  return new ConnectionsError('CONNECTIONS_QUEUE_FULL', message)
+}
+
+/** A statement that would change, or has changed, what the next statement on its connection finds. */
+export function sessionStateOf(pool: string, text: string, mayHaveRun: boolean): ConnectionsError {
+  const what = mayHaveRun
+    ? 'changed the state of its connection, which is closed for that'
+    : 'would change the state of a shared connection'
+  const message = `${pool}: a single statement ${what}; use transaction or getConnection: ${brief(text)}`
+  return new ConnectionsError('CONNECTIONS_SESSION_STATE', message, { mayHaveRun })
+}
+
 /** Whether the plan of a prepared statement no longer fits its tables, or somebody deallocated it. */
 export function isStale(error: unknown): boolean {
   const fromServer = error instanceof ConnectionsError ? serverError(error.cause) : undefined

@@ -25,9 +25,6 @@ export function asConnectionsError(name: string, error: unknown): unknown {
 }
 
 /** What a caller hears whose connection is taken at the deadline of a close. */
-export function closedError(name: string): ConnectionsError {
-  return new ConnectionsError(
-    'CONNECTIONS_CLOSED',
-    `${name}: the pool was closed while its connection was lent`,
-  )
+export function closedError(name: string, mayHaveRun = false): ConnectionsError {
+  return new ConnectionsError('CONNECTIONS_CLOSED', `${name}: the pool was closed`, { mayHaveRun })
 }

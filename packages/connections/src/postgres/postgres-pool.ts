@@ -1,4 +1,4 @@
-import { ObjectPool, type PoolStats } from '@code/pool'
+import type { PoolStats } from '@code/pool'
 import { checkMs } from '../check.ts'
 import type {
   ConnectionLease,
@@ -10,20 +10,17 @@ import type {
 } from '../driver.ts'
 import { registerInstrument } from '../instrument.ts'
 import { closeDefaults, type CloseOptions, type CloseReport, type HealthCheck } from '../report.ts'
-import {
-  closeChannel,
-  connectChannel,
-  retryChannel,
-  waitChannel,
-  type CloseMessage,
-  type ConnectMessage,
-  type RetryMessage,
-  type WaitMessage,
-} from '../telemetry.ts'
-import { PostgresClient } from './client.ts'
+import { retryChannel, type RetryMessage } from '../telemetry.ts'
+import type { PostgresClient } from './client.ts'
+import { Clients } from './clients.ts'
 import type { CopyResult, CopyRows } from './copy-in.ts'
+import { Cursor, type CursorOptions, type PostgresCursor } from './cursor.ts'
+import { brief } from './failures.ts'
+import { Listening } from './listen.ts'
+import type { ListenOptions, PostgresListener } from './listener.ts'
 import {
   checkOptions,
+  checkStatement,
   type CheckedOptions,
   type CopyOptions,
   type PostgresOptions,
@@ -31,11 +28,12 @@ import {
   type QueryResult,
   type TransactionOptions,
 } from './options.ts'
-import { asConnectionsError, closedError } from './pool-errors.ts'
+import { Multiplexer } from './multiplexer/multiplexer.ts'
+import { PgPoolAdapter } from './pg-pool/pg-pool-adapter.ts'
 import { LentSession, type PostgresSession } from './postgres-session.ts'
+import { StatementLog } from './statement-log.ts'
 import { textOf, type SqlTag } from './sql.ts'
 import { Transaction, unlessAborted } from './transaction.ts'
-import { Wire } from './wire/wire.ts'
 
 /** The driver of a Postgres server, for a `ConnectionPoolManager` or to `open()` a pool with by itself. */
 export function postgres(options: PostgresOptions = {}): PostgresDriver {
@@ -60,34 +58,27 @@ export type PostgresStats = PoolStats &
 export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSession>, AsyncDisposable {
   readonly name: string
   readonly #options: CheckedOptions
-  readonly #objects: ObjectPool<PostgresClient>
-  readonly #clients = new Set<PostgresClient>()
-  readonly #counts = { statements: 0, failures: 0, retries: 0 }
+  readonly #clients: Clients
+  readonly #log: StatementLog
+  readonly #multiplexer: Multiplexer | undefined
   // What the object pool's own instrument does not tell.
-  readonly #traffic = { stats: () => ({ ...this.#counts }) }
+  readonly #traffic = { stats: () => ({ ...this.#log.counts, retries: this.#retries }) }
   readonly #unregister: () => void
+  #retries = 0
+  readonly #listening = new Listening({
+    take: (signal) => this.#clients.take({ signal }, { label: 'listen', lasting: true }),
+    giveBack: (client) => this.#clients.giveBack(client),
+  })
   #closing: Promise<CloseReport> | undefined
+  #pgPool: PgPoolAdapter | undefined
 
   /** Made by `postgres(options).open()`. */
   constructor(name: string, options: CheckedOptions) {
     this.name = name
     this.#options = options
-    const { minSize, maxSize, maxWaiting, acquireTimeoutMs, connectTimeoutMs, idleTimeoutMs } = options
-    this.#objects = new ObjectPool<PostgresClient>({
-      name,
-      minSize,
-      maxSize,
-      maxWaiting,
-      acquireTimeoutMs,
-      idleTimeoutMs,
-      leakAfterMs: options.leakAfterMs,
-      // A connect ends by itself after `connectTimeoutMs`, with an error that says more.
-      createTimeoutMs: Math.min(2 * connectTimeoutMs, 2 ** 31 - 1),
-      create: (signal) => this.#connect(signal),
-      validate: (client) => client.usable,
-      reset: (client) => client.reset(),
-      destroy: (client, reason) => this.#disconnect(client, reason),
-    })
+    this.#log = new StatementLog(name, options.slowMs)
+    this.#clients = new Clients(name, options, this.#log, () => this.#multiplexer?.yieldLine())
+    if (options.multiplex) this.#multiplexer = this.#multiplex()
     this.#unregister = registerInstrument('connections', name, this.#traffic)
   }
 
@@ -96,12 +87,32 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     values?: readonly unknown[],
     options: QueryOptions = {},
   ): Promise<QueryResult<R>> {
-    return this.#with(options, (client, timeoutMs) =>
-      client.query<R>(text, values, { ...options, timeoutMs }),
-    )
+    if (this.#multiplexer === undefined) return this.#runAlone<R>(text, values, options)
+    try {
+      checkStatement(text, values, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#multiplexer.query(text, values, options) as Promise<QueryResult<R>>
   }
 
   readonly sql: SqlTag = (strings, ...values) => this.query(textOf(strings), values)
+
+  cursor<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options: CursorOptions = {},
+  ): PostgresCursor<R> {
+    return new Cursor<R>(text, values, options, async () => {
+      const client = await this.#clients.take({ signal: options.signal }, { label: `cursor: ${brief(text)}` })
+      return {
+        client,
+        turn: (_, step) => step(),
+        isOver: () => false,
+        giveBack: () => this.#clients.giveBack(client),
+      }
+    })
+  }
 
   copyFrom(
     table: string,
@@ -131,7 +142,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
         } catch (error) {
           const reason = transaction.retryReason(error)
           if (reason === undefined) throw error
-          this.#counts.retries++
+          this.#retries++
           if (retryChannel.hasSubscribers) {
             retryChannel.publish({ pool: this.name, reason } satisfies RetryMessage)
           }
@@ -150,8 +161,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
   async getConnection(options: GetConnectionOptions = {}): Promise<ConnectionLease<PostgresSession>> {
     const { signal, timeoutMs } = options
     if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
-    signal?.throwIfAborted()
-    const client = this.#objects.tryAcquire() ?? (await this.#wait(options))
+    const client = await this.#clients.take({ signal, timeoutMs })
     const session = new LentSession(client)
     let ended = false
     return {
@@ -163,18 +173,32 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
         if (ended) return
         ended = true
         session.end()
-        this.#giveBack(client)
+        client.hasState = true
+        this.#clients.giveBack(client)
       },
     }
   }
 
+  /** This pool in the shape of pg's `Pool`, for Drizzle, Kysely and what else was written for that. */
+  asPgPool(): PgPoolAdapter {
+    return (this.#pgPool ??= new PgPoolAdapter(this, this.#options))
+  }
+
+  /**
+   * Listens to a channel, named exactly as in `NOTIFY`'s quotes or `pg_notify`; resolves when the server has taken
+   * note. All listeners share one of the pool's connections, and have another when it is lost.
+   * @throws {ConnectionsError} as `query`; the iteration CONNECTIONS_BUFFER_FULL
+   * @throws {TypeError} with `pgBouncer`, through which nothing can be heard
+   */
+  async listen(channel: string, options?: ListenOptions): Promise<PostgresListener> {
+    if (this.#options.pgBouncer)
+      throw new TypeError('listen does not go through PgBouncer: connect to Postgres')
+    return this.#listening.listen(channel, options)
+  }
+
   /** Connects until `minSize` connections are open, at least one. */
   async warm({ signal }: WarmOptions = {}): Promise<void> {
-    try {
-      await unlessAborted(this.#objects.warm(Math.max(1, this.#options.minSize)), signal)
-    } catch (error) {
-      throw asConnectionsError(this.name, error)
-    }
+    await unlessAborted(this.#clients.warm(Math.max(1, this.#options.minSize)), signal)
   }
 
   /** Asks the server for a sign of life. Never rejects. */
@@ -193,7 +217,17 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
   }
 
   stats(): PostgresStats {
-    return Object.freeze({ ...this.#objects.stats(), ...this.#counts })
+    const own = this.#clients.stats()
+    // A line with nothing under way is as good as idle, and one that is asked for is nobody's wait.
+    const { idle = 0, coming = 0 } = this.#multiplexer?.lines ?? {}
+    const queued = this.#multiplexer?.queued ?? 0
+    return Object.freeze({
+      ...own,
+      idle: own.idle + idle,
+      inUse: own.inUse - idle,
+      waiting: Math.max(0, own.waiting - coming) + queued,
+      ...this.#traffic.stats(),
+    })
   }
 
   /**
@@ -210,14 +244,48 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
   }
 
   async #close(deadlineMs: number): Promise<CloseReport> {
-    const { closed, ms, holders } = await this.#objects.close({ deadlineMs })
+    const startedAt = performance.now()
+    const multiplexer = this.#multiplexer
+    void multiplexer?.close()
+    this.#listening.close()
+    const { closed, holders } = await this.#clients.close(deadlineMs)
     this.#unregister()
-    // Waited for, at most a second: a process that exits next would leave its statements running.
-    await Promise.all(Array.from(this.#clients, (client) => client.drop(closedError(this.name))))
+    const pending = multiplexer?.pending() ?? []
+    multiplexer?.abandon()
+    await this.#clients.dropAll()
     return Object.freeze({
       closed,
-      ms,
-      holders: Object.freeze(holders.map((holder) => Object.freeze({ ...holder, label: this.name }))),
+      ms: performance.now() - startedAt,
+      holders: Object.freeze(
+        [...holders.map((holder) => ({ ...holder, label: holder.label ?? this.name })), ...pending].map(
+          (holder) => Object.freeze(holder),
+        ),
+      ),
+    })
+  }
+
+  #runAlone<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: QueryOptions,
+  ): Promise<QueryResult<R>> {
+    return this.#with(options, (client, timeoutMs) =>
+      client.query<R>(text, values, { ...options, timeoutMs }),
+    )
+  }
+
+  #multiplex(): Multiplexer {
+    const clients = this.#clients
+    const log = this.#log
+    return new Multiplexer(this.name, this.#options, log, {
+      get wanted() {
+        return clients.wanted
+      },
+      borrow: (signal) => clients.borrow(signal),
+      giveBack: (client) => clients.giveBack(client),
+      runAlone: (text, values, options) => this.#runAlone(text, values, options),
+      explainWait: () => clients.explainWait(),
+      mayPass: (error) => clients.mayPass(error),
     })
   }
 
@@ -227,71 +295,14 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     work: (client: PostgresClient, timeoutMs: number | undefined) => Promise<R>,
   ): Promise<R> {
     if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
-    let left = timeoutMs
-    let client = this.#objects.tryAcquire()
-    if (client === undefined) {
-      const startedAt = performance.now()
-      client = await this.#wait({ signal, timeoutMs })
-      if (left !== undefined) left = Math.max(1, left - (performance.now() - startedAt))
-    }
+    const startedAt = timeoutMs && performance.now()
+    const client = await this.#clients.take({ signal, timeoutMs })
     try {
+      const left = startedAt && Math.max(1, timeoutMs! - (performance.now() - startedAt))
       return await work(client, left)
     } finally {
-      this.#giveBack(client)
+      this.#clients.giveBack(client)
     }
-  }
-
-  async #wait({ signal, timeoutMs }: GetConnectionOptions): Promise<PostgresClient> {
-    const startedAt = performance.now()
-    try {
-      const client = await this.#objects.acquire({
-        signal,
-        timeoutMs: Math.min(timeoutMs ?? Infinity, this.#options.acquireTimeoutMs),
-      })
-      if (waitChannel.hasSubscribers) {
-        const waitedMs = performance.now() - startedAt
-        waitChannel.publish({ pool: this.name, waitedMs } satisfies WaitMessage)
-      }
-      return client
-    } catch (error) {
-      throw asConnectionsError(this.name, error)
-    }
-  }
-
-  #giveBack(client: PostgresClient): void {
-    if (client.usable) this.#objects.release(client)
-    else this.#objects.destroy(client)
-  }
-
-  async #connect(signal: AbortSignal): Promise<PostgresClient> {
-    const startedAt = performance.now()
-    let ok = false
-    try {
-      const wire = await Wire.connect(this.name, this.#options, signal)
-      const { statementTimeoutMs, maxResultBytes } = this.#options
-      const client = new PostgresClient(wire, {
-        pool: this.name,
-        statementTimeoutMs,
-        maxResultBytes,
-        counts: this.#counts,
-      })
-      this.#clients.add(client)
-      ok = true
-      return client
-    } finally {
-      if (connectChannel.hasSubscribers) {
-        const ms = performance.now() - startedAt
-        connectChannel.publish({ pool: this.name, ms, ok } satisfies ConnectMessage)
-      }
-    }
-  }
-
-  async #disconnect(client: PostgresClient, reason: string): Promise<void> {
-    if (closeChannel.hasSubscribers) {
-      closeChannel.publish({ pool: this.name, reason } satisfies CloseMessage)
-    }
-    await client.close()
-    this.#clients.delete(client)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { PostgresClient } from './client.ts'
 import type { CopyResult, CopyRows } from './copy-in.ts'
+import { Cursor, type CursorOptions, type PostgresCursor } from './cursor.ts'
 import type { CopyOptions, QueryOptions, QueryResult } from './options.ts'
 import { textOf, type SqlTag } from './sql.ts'
 
@@ -17,6 +18,17 @@ export interface PostgresSession {
   ): Promise<QueryResult<R>>
   /** `query` as a template tag: every `${value}` becomes a parameter. */
   readonly sql: SqlTag
+  /**
+   * The rows of a statement in batches, in constant memory and as fast as they are taken. It runs in a transaction:
+   * the one that is open, else its own, in which a connection on loan runs nothing else. From a pool it has a
+   * connection to itself until its last row, or until it is left or disposed. Iterating throws as `query`.
+   * @throws {TypeError | RangeError} at once, when an argument is not what it should be
+   */
+  cursor<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: CursorOptions,
+  ): PostgresCursor<R>
   /**
    * Writes rows into a table by COPY, as fast as the server takes them and in constant memory: all of them or,
    * when one fails, none. Table (`schema.table`) and columns are named exactly as they are stored. What the
@@ -56,6 +68,20 @@ export class LentSession implements PostgresSession {
 
   readonly sql: SqlTag = (strings, ...values) => this.query(textOf(strings), values)
 
+  cursor<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options: CursorOptions = {},
+  ): PostgresCursor<R> {
+    const isOver = (): boolean => this.#ended
+    return new Cursor<R>(text, values, this.#within(options), async () => ({
+      client: this.#client,
+      turn: (cursor, step) => this.#next(step, cursor),
+      isOver,
+      giveBack: () => {},
+    }))
+  }
+
   copyFrom(
     table: string,
     columns: readonly string[],
@@ -65,15 +91,25 @@ export class LentSession implements PostgresSession {
     return this.#next(() => this.#client.copyFrom(table, columns, rows, this.#within(options)))
   }
 
+  /** The connection of a session that a pool lent. */
+  static clientOf(session: PostgresSession): PostgresClient {
+    return (session as LentSession).#client
+  }
+
   /** From here on the connection is somebody else's. */
   end(): void {
     this.#ended = true
   }
 
-  async #next<R>(run: () => Promise<R>): Promise<R> {
+  async #next<R>(run: () => Promise<R>, cursor?: object): Promise<R> {
     const mine = this.#last.then(() => {
       if (this.#ended)
         throw new TypeError('this connection has been returned: its lease or transaction is over')
+      const { cursor: open } = this.#client
+      if (open !== undefined && open !== cursor)
+        throw new TypeError(
+          'a cursor is open on this connection: leave it first, or use both in a transaction',
+        )
       return run()
     })
     this.#last = mine.catch(() => {})

@@ -1,5 +1,5 @@
 import { ConnectionsError } from '../errors.ts'
-import { queryChannel, type QueryMessage } from '../telemetry.ts'
+import { queryChannel, slowChannel, type QueryMessage, type SlowMessage } from '../telemetry.ts'
 
 /** The counts of a pool that its statements raise. */
 export interface StatementCounts {
@@ -7,41 +7,56 @@ export interface StatementCounts {
   failures: number
 }
 
-/** Counts the statements that have a connection for themselves, and tells on the channel how each ended. */
+/** Counts a pool's statements, and tells on the channels how each ended and which were slow. */
 export class StatementLog {
+  readonly counts: StatementCounts = { statements: 0, failures: 0 }
   readonly #pool: string
-  readonly #counts: StatementCounts
+  readonly #slowMs: number
 
-  constructor(pool: string, counts: StatementCounts) {
+  constructor(pool: string, slowMs: number) {
     this.#pool = pool
-    this.#counts = counts
+    this.#slowMs = slowMs
+  }
+
+  /** Whether anybody wants to know how long a statement took. */
+  get listened(): boolean {
+    return queryChannel.hasSubscribers || slowChannel.hasSubscribers
   }
 
   /** Counts a statement. Gives when it began, if anybody wants to know. */
   begin(): number | undefined {
-    this.#counts.statements++
-    return queryChannel.hasSubscribers ? performance.now() : undefined
+    this.counts.statements++
+    return this.listened ? performance.now() : undefined
   }
 
-  done(startedAt: number | undefined, rows: number): void {
-    this.#tell(startedAt, rows, true, undefined)
+  done(lane: QueryMessage['lane'], text: string, startedAt: number | undefined, rows: number): void {
+    if (this.listened) this.#tell(lane, text, startedAt, { ok: true, rows })
   }
 
-  failed(startedAt: number | undefined, error: unknown, rows = 0): void {
-    this.#counts.failures++
-    this.#tell(startedAt, rows, false, error instanceof ConnectionsError ? error.code : undefined)
+  failed(
+    lane: QueryMessage['lane'],
+    text: string,
+    startedAt: number | undefined,
+    error: unknown,
+    rows = 0,
+  ): void {
+    this.counts.failures++
+    const code = error instanceof ConnectionsError ? error.code : undefined
+    if (this.listened) this.#tell(lane, text, startedAt, { ok: false, rows, code })
   }
 
-  #tell(startedAt: number | undefined, rows: number, ok: boolean, code: string | undefined): void {
-    if (startedAt === undefined || !queryChannel.hasSubscribers) return
+  #tell(
+    lane: QueryMessage['lane'],
+    text: string,
+    startedAt: number | undefined,
+    how: { readonly ok: boolean; readonly rows: number; readonly code?: string | undefined },
+  ): void {
+    if (startedAt === undefined) return
     const ms = performance.now() - startedAt
-    queryChannel.publish({
-      pool: this.#pool,
-      ms,
-      ok,
-      lane: 'exclusive',
-      rows,
-      code,
-    } satisfies QueryMessage)
+    const pool = this.#pool
+    if (queryChannel.hasSubscribers) queryChannel.publish({ pool, ms, lane, ...how } satisfies QueryMessage)
+    if (ms >= this.#slowMs && slowChannel.hasSubscribers) {
+      slowChannel.publish({ pool, text, ms } satisfies SlowMessage)
+    }
   }
 }

@@ -8,7 +8,7 @@ const server = await startPostgres()
 afterAll(() => server.close())
 
 const open = (options: PostgresOptions = {}): PostgresPool =>
-  postgres({ connectionString: server.url, maxSize: 1, ...options }).open()
+  postgres({ connectionString: server.url, maxSize: 1, multiplex: false, ...options }).open()
 
 const pidOf = async (db: PostgresPool): Promise<number> =>
   (await db.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid

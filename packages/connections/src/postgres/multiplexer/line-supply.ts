@@ -1,0 +1,87 @@
+import type { PostgresClient } from '../client.ts'
+import { Line, type LineListener } from './line.ts'
+
+/** Where lines come from: the pool, whose connections are lent to others too. */
+export interface ClientSource {
+  /** Lends one, for as long as it is needed. Rejects when none could be had. */
+  borrow(signal: AbortSignal): Promise<PostgresClient>
+  giveBack(client: PostgresClient): void
+}
+
+export interface SupplyHandlers extends LineListener {
+  onLine(): void
+  /** No connection could be had. */
+  onFailure(error: unknown): void
+}
+
+/** Gets lines one after the other, as many again as there are at most, and gives back what is not needed. */
+export class LineSupply {
+  readonly #source: ClientSource
+  readonly #lines: Line[]
+  readonly #maxLines: number
+  readonly #guarded: boolean
+  readonly #handlers: SupplyHandlers
+  readonly #over = new AbortController()
+  #coming = 0
+
+  /** @param lines where it keeps them, in the order in which they came */
+  constructor(
+    source: ClientSource,
+    lines: Line[],
+    maxLines: number,
+    guarded: boolean,
+    handlers: SupplyHandlers,
+  ) {
+    this.#source = source
+    this.#lines = lines
+    this.#maxLines = maxLines
+    this.#guarded = guarded
+    this.#handlers = handlers
+  }
+
+  /** How many have been asked for. */
+  get coming(): number {
+    return this.#coming
+  }
+
+  /** Asks for one more, unless that is being done for as many as there are. */
+  grow(): void {
+    if (this.#coming > this.#lines.length / 2 || this.#lines.length + this.#coming >= this.#maxLines) return
+    this.#coming++
+    this.#source.borrow(this.#over.signal).then(
+      (client) => this.#add(client),
+      (error: unknown) => {
+        this.#coming--
+        if (!this.#over.signal.aborted) this.#handlers.onFailure(error)
+      },
+    )
+  }
+
+  /** Takes a line out when it has nothing under way, and returns its connection. */
+  giveBack(line: Line): void {
+    const at = this.#lines.indexOf(line)
+    if (at < 0) return
+    this.#lines.splice(at, 1)
+    line.client.wire.onLost = undefined
+    if (line.leaving === 'broken') line.client.wire.drop(new Error('a statement on it was interrupted'))
+    this.#source.giveBack(line.client)
+  }
+
+  /** Asks for no more. */
+  close(): void {
+    this.#over.abort(new Error('the pool is closed'))
+  }
+
+  #add(client: PostgresClient): void {
+    this.#coming--
+    if (this.#over.signal.aborted) return this.#source.giveBack(client)
+    const { wire } = client
+    wire.readOnly = this.#guarded
+    const line = new Line(client, this.#guarded, this.#handlers)
+    this.#lines.push(line)
+    // By then everything under way on it has been told.
+    wire.onLost = () => this.giveBack(line)
+    if (wire.lostBy === undefined) this.#handlers.onLine()
+    else this.giveBack(line)
+  }
+}

@@ -1,0 +1,81 @@
+import type { ConnectionsError } from '../../errors.ts'
+import { Fifo } from '../../fifo.ts'
+import type { PostgresClient } from '../client.ts'
+import type { Sent } from './sent.ts'
+
+/** Who hears what happens on a line. */
+export interface LineListener {
+  onAnswer(sent: Sent): void
+  onOverflow(sent: Sent, error: ConnectionsError): void
+}
+
+/** A connection shared by statements: those under way on it, in order, and whether more may be put behind them. */
+export class Line {
+  readonly client: PostgresClient
+  /** Whether the server refuses to write there unless it is told to: what succeeds has only read. */
+  readonly guarded: boolean
+  readonly #listener: LineListener
+  readonly #sent = new Fifo<Sent>()
+  /** How much of it is taken: the shares of those under way. */
+  load = 0
+  /** How long those under way are expected to take. */
+  workMs = 0
+  /** For how many reasons nothing may be put behind what is under way. */
+  seals = 0
+  lastAnswerAt = 0
+  /** The server was asked to interrupt this one; until it is answered, nobody knows whom that hits. */
+  interrupted: Sent | undefined
+  /** What it holds is finished, and it is returned then: broken or not. */
+  leaving: 'whole' | 'broken' | undefined
+
+  constructor(client: PostgresClient, guarded: boolean, listener: LineListener) {
+    this.client = client
+    this.guarded = guarded
+    this.#listener = listener
+  }
+
+  get head(): Sent | undefined {
+    return this.#sent.first
+  }
+
+  get inFlight(): number {
+    return this.#sent.length
+  }
+
+  /** All under way; the head first. */
+  get sent(): Iterable<Sent> {
+    return this.#sent
+  }
+
+  push(sent: Sent): void {
+    this.#sent.push(sent)
+    this.load += sent.share
+    this.workMs += sent.workMs
+    if (sent.exclusive) this.seals++
+  }
+
+  answered(sent: Sent): void {
+    this.#sent.shift()
+    if (sent.exclusive) this.seals--
+    if (sent.stuck) this.seals--
+    if (this.#sent.length === 0) {
+      // Sums of fractions drift.
+      this.load = 0
+      this.workMs = 0
+    } else {
+      this.load -= sent.share
+      this.workMs -= sent.workMs
+    }
+    this.#listener.onAnswer(sent)
+  }
+
+  overflowed(sent: Sent, error: ConnectionsError): void {
+    this.#listener.onOverflow(sent, error)
+  }
+
+  /** Nothing more is to be put on it; it is returned as soon as it is empty. */
+  leave(how: 'whole' | 'broken'): void {
+    if (this.leaving === undefined) this.seals++
+    if (this.leaving !== 'broken') this.leaving = how
+  }
+}

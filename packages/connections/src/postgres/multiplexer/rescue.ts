@@ -1,0 +1,37 @@
+import { slowMs } from './cost-estimate.ts'
+import type { Line } from './line.ts'
+import type { Sent } from './sent.ts'
+
+/**
+ * Looks at what stands at the head of a line. One that stands there for too long is stuck: nothing more goes
+ * behind it, and those behind it that may be repeated are to be sent elsewhere too. Returns these.
+ */
+export function inspect(line: Line, now: number): readonly Sent[] {
+  const { head } = line
+  if (head === undefined) return none
+  const ageMs = now - head.headSince
+  if (ageMs <= slowMs) return none
+  if (ageMs >= head.nextToldMs) {
+    head.statement.profile.cost.running(ageMs)
+    head.nextToldMs = 2 * ageMs
+  }
+  // Seen only once or twice, it may be the event loop that stood still.
+  if (head.stuck || ++head.sightings < 3) return none
+  head.stuck = true
+  line.seals++
+  head.statement.profile.becameStuck(head)
+  return [...line.sent].filter((sent) => sent !== head && mayBeCopied(sent))
+}
+
+/** Whether it does no harm when its statement runs once more, besides this copy. */
+export function repeatable({ statement, line }: Sent): boolean {
+  if (statement.options.idempotent === true) return true
+  return line.guarded && statement.profile.kind === 'shared' && !statement.profile.hasSideEffects
+}
+
+function mayBeCopied(sent: Sent): boolean {
+  const { statement } = sent
+  return !statement.settled && !statement.queued && statement.copies < 2 && repeatable(sent)
+}
+
+const none: readonly Sent[] = []

@@ -1,0 +1,37 @@
+/**
+ * What a statement does, as far as its first word tells: `'shared'` ones may travel with others, `'write'` is one
+ * of them that changes data, `'own'` needs a connection for itself, and `'session'` is of no use on a connection
+ * that changes from statement to statement.
+ */
+export type TextKind = 'shared' | 'write' | 'own' | 'session'
+
+export function kindOf(text: string): TextKind {
+  const word = firstWord.exec(text)?.[1]?.toLowerCase() ?? ''
+  if (sessionWords.has(word)) return 'session'
+  if (word === 'create' && /^[^(]*\b(temp|temporary)\b/i.test(text)) return 'session'
+  if (!sharedWords.has(word) || severalStatements.test(text)) return 'own'
+  return writeWords.has(word) ? 'write' : 'shared'
+}
+
+/** Whether reading it twice would do something twice, although it changes no table. */
+export function hasSideEffects(text: string): boolean {
+  return sideEffects.test(text)
+}
+
+const firstWord = /^(?:[\s(;]+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([a-z]+)/i
+const severalStatements = /;\s*[^\s;]/
+const sessionWords = new Set([
+  'begin',
+  'start',
+  'set',
+  'reset',
+  'listen',
+  'unlisten',
+  'prepare',
+  'declare',
+  'discard',
+])
+const writeWords = new Set(['insert', 'update', 'delete', 'merge'])
+const sharedWords = new Set([...writeWords, 'select', 'with', 'values', 'table', 'show', 'explain'])
+const sideEffects =
+  /\b(pg_(notify|try_advisory\w*|advisory\w*|terminate_backend|cancel_backend)|set_config|dblink\w*|lo_\w+)\s*\(/i

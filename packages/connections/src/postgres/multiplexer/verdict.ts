@@ -1,0 +1,45 @@
+import { leavesState } from '../session-state.ts'
+import { serverError } from '../wire/server-error.ts'
+import { repeatable } from './rescue.ts'
+import type { Sent } from './sent.ts'
+
+/**
+ * What an answer means for its statement: a `'result'`; `'failed'`, to be told to the caller; `'again'`, since it
+ * did not run or may run twice; again as a `'write'`, which the guard of the line refused; on a connection of its
+ * `'own'`; or it left something of a `'session'` on the line.
+ */
+export type Verdict = 'result' | 'failed' | 'again' | 'write' | 'own' | 'session'
+
+export function judge(sent: Sent): Verdict {
+  const { statement, line, failure } = sent
+  const { wire } = line.client
+  if (failure === undefined) {
+    return wire.inTransaction || leavesState(sent.tag ?? '', statement.text) ? 'session' : 'result'
+  }
+  const mayTryAgain = statement.losses < mostLosses
+  if (wire.lostBy !== undefined) return mayTryAgain && repeatable(sent) ? 'again' : 'failed'
+
+  const error = serverError(failure.error)
+  switch (error?.code) {
+    case '25006': // read_only_sql_transaction
+      return line.guarded && statement.profile.kind === 'shared' ? 'write' : 'failed'
+    case '57014': // query_canceled: it was rolled back, but perhaps another one was meant
+      return line.interrupted !== undefined && mayTryAgain ? 'again' : 'failed'
+    case '26000': // invalid_sql_statement_name: parsing it failed just before, or somebody deallocated it
+      return mayTryAgain ? 'again' : 'failed'
+    case '25001': // active_sql_transaction: not possible behind the prelude of a write
+      return line.guarded ? 'own' : 'failed'
+  }
+  switch (error?.routine) {
+    case 'RevalidateCachedQuery': // the columns of a prepared statement have changed
+      return mayTryAgain ? 'again' : 'failed'
+    case 'exec_parse_message': // several statements in one text
+      return statement.values === undefined && error?.code === '42601' ? 'own' : 'failed'
+    case 'check_transaction_read_only': // a standby refuses the prelude, not the statement
+      return line.guarded ? 'own' : 'failed'
+    default:
+      return 'failed'
+  }
+}
+
+const mostLosses = 2
