@@ -1,5 +1,5 @@
 import type { PostgresClient } from './client.ts'
-import { ExchangeAnswer, type Operation } from './exchanges.ts'
+import { ExchangeAnswer, type Limits, type Operation } from './exchanges.ts'
 import type { CursorOptions } from './cursor.ts'
 import { leavesState } from './session-state.ts'
 import type { MessageWriter } from './wire/message-writer.ts'
@@ -65,11 +65,12 @@ export class CursorPortal<R> {
   async finish(): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'ended'
-    const { signal, timeoutMs } = this.#options
+    const { signal, timeoutMs = this.#client.settings.statementTimeoutMs } = this.#options
     const startedAt = performance.now()
     try {
-      if (this.#ownTransaction) await this.#client.query('commit', undefined, { signal, timeoutMs })
-      else await this.#close({ signal, timeoutMs: timeoutMs ?? this.#client.settings.statementTimeoutMs })
+      if (this.#ownTransaction) {
+        await this.#say('commit', { signal, timeoutMs }, (writer) => writer.query('commit'))
+      } else await this.#close({ signal, timeoutMs })
       this.#ms += performance.now() - startedAt
       this.#leave()
     } catch (error) {
@@ -143,15 +144,20 @@ export class CursorPortal<R> {
     writer.sync()
   }
 
-  #close(limits: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number }): Promise<void> {
+  #close(limits: Limits): Promise<void> {
+    return this.#say(`close ${this.#text}`, limits, (writer) => {
+      writer.closePortal(this.#name)
+      writer.sync()
+    })
+  }
+
+  /** An exchange whose answer is only whether it failed. */
+  #say(what: string, limits: Limits, write: (writer: MessageWriter) => void): Promise<void> {
     const { wire, exchanges } = this.#client
-    return exchanges.run<void>(`close ${this.#text}`, limits, ({ done, giveUp }) => {
+    return exchanges.run<void>(what, limits, ({ done, giveUp }) => {
       const format = { rowMode: 'array', types: undefined, maxBytes: 0 } as const
       const answer = new ExchangeAnswer(format, giveUp, () => done(answer.failure))
-      wire.say(answer, (writer) => {
-        writer.closePortal(this.#name)
-        writer.sync()
-      })
+      wire.say(answer, write)
       wire.flush()
       return () => false
     })

@@ -102,11 +102,18 @@ export class Listening {
   async #query(client: PostgresClient, text: string): Promise<void> {
     const timeoutMs = Math.min(longestAnswerMs, client.settings.statementTimeoutMs)
     await client.query(text, undefined, { timeoutMs })
+    // It may be lost between the answer and here.
+    if (client !== this.#client) throw new Error('the connection was lost')
   }
 
   async #take(): Promise<PostgresClient> {
     this.#taking = new AbortController()
     const client = await this.#source.take(this.#taking.signal)
+    const { lostBy } = client.wire
+    if (lostBy !== undefined) {
+      this.#source.giveBack(client)
+      throw lostBy.error
+    }
     this.#client = client
     client.wire.onNotification = (notification) => this.#onNotification(notification)
     client.wire.onLost = () => this.#onLost(client)
