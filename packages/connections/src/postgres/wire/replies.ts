@@ -3,7 +3,7 @@ import type { PostgresTypes } from '../options.ts'
 import type { Answer } from './answer.ts'
 import { endOfText, ProtocolError, readInt32, type MessageHandler } from './message-reader.ts'
 import { RowShape } from './row-shape.ts'
-import { readError, readFields } from './server-error.ts'
+import { readError, readFields, type ServerError } from './server-error.ts'
 
 /** A message of LISTEN. */
 export interface WireNotification {
@@ -29,7 +29,6 @@ export class Replies implements MessageHandler {
   /** Whether anything has come for the first answer. */
   #heard = false
   #status = statusIdle
-  #fatal: unknown
   #lostBy: { readonly error: unknown } | undefined
 
   constructor(options: RepliesOptions) {
@@ -60,19 +59,19 @@ export class Replies implements MessageHandler {
     else this.#whenIdle.push(then)
   }
 
-  /** Nothing more will come. What the server said of that wins. Tells whether this is the first to say so. */
+  /** Nothing more will come. Tells whether this is the first to say so. */
   lose(error: unknown): boolean {
     if (this.#lostBy !== undefined) return false
-    this.#lostBy = { error: this.#fatal ?? error }
+    this.#lostBy = { error }
     for (let answer = this.#answers.shift(); answer !== undefined; answer = this.#answers.shift()) {
-      answer.fail(this.#lostBy.error)
+      answer.fail(error)
       answer.end()
     }
     this.#wake()
     return true
   }
 
-  /** @throws {ProtocolError} */
+  /** @throws {ProtocolError} and what the server says when it ends the session */
   onMessage(code: number, buffer: Buffer, start: number, end: number): void {
     const answer = this.#answers.first
     if (answer === undefined) return this.#unasked(code, buffer, start, end)
@@ -95,7 +94,7 @@ export class Replies implements MessageHandler {
       case codes.NoData:
         return describe(answer, undefined)
       case codes.ErrorResponse:
-        return answer.fail(this.#readError(buffer, start, end))
+        return fail(answer, readError(buffer, start, end))
       case codes.PortalSuspended:
         answer.suspended = true
         return
@@ -148,17 +147,9 @@ export class Replies implements MessageHandler {
   #unasked(code: number, buffer: Buffer, start: number, end: number): void {
     // The rest of what had arrived when it was lost.
     if (this.#lostBy !== undefined || this.#aside(code, buffer, start, end)) return
-    if (code !== codes.ErrorResponse) {
-      throw new ProtocolError(`the server sent a message (${code}) that nobody asked for`)
-    }
     // It says why it is about to close the connection.
-    this.#fatal = readError(buffer, start, end)
-  }
-
-  #readError(buffer: Buffer, start: number, end: number): Error {
-    const error = readError(buffer, start, end)
-    if (error.severity === 'FATAL' || error.severity === 'PANIC') this.#fatal = error
-    return error
+    if (code === codes.ErrorResponse) throw readError(buffer, start, end)
+    throw new ProtocolError(`the server sent a message (${code}) that nobody asked for`)
   }
 
   #wake(): void {
@@ -178,6 +169,12 @@ export function harmless(onNotice: ((notice: object) => void) | undefined): (not
       // It is the service's own, and no statement's affair.
     }
   }
+}
+
+function fail(answer: Answer, error: ServerError): void {
+  answer.fail(error)
+  // Nothing comes after these but the end of the connection.
+  if (error.severity === 'FATAL' || error.severity === 'PANIC') throw error
 }
 
 function describe(answer: Answer, shape: RowShape | undefined): void {
