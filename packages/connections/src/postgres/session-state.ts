@@ -18,23 +18,37 @@ export function leavesState(tag: string, text: string): boolean {
       return true
     case 'SELECT':
     case 'CREATE':
-      return sessionFunctions.test(text) || temporary.test(text)
+      return hintsOf(text) !== 0
     case 'INSERT':
     case 'UPDATE':
     case 'DELETE':
     case 'MERGE':
     case 'EXPLAIN':
     case 'COPY':
-      return sessionFunctions.test(text)
+      return (hintsOf(text) & callsSession) !== 0
     case 'DO':
     case 'CALL':
-      return (
-        /\b(set|listen|prepare|load)\b/i.test(text) || sessionFunctions.test(text) || temporary.test(text)
-      )
+      return /\b(set|listen|prepare|load)\b/i.test(text) || hintsOf(text) !== 0
     default:
       return false
   }
 }
+
+const callsSession = 1
+const makesTemporary = 2
+
+/** What the words of a text hint at. Kept for the texts in use: looking costs too much to do it at each reply. */
+function hintsOf(text: string): number {
+  let hints = hintsByText.get(text)
+  if (hints !== undefined) return hints
+  hints = (sessionFunctions.test(text) ? callsSession : 0) | (temporary.test(text) ? makesTemporary : 0)
+  if (text.length > 4_096) return hints
+  if (hintsByText.size === 1_000) hintsByText.clear()
+  hintsByText.set(text, hints)
+  return hints
+}
+
+const hintsByText = new Map<string, number>()
 
 /** What makes a table or its like that lives as long as the session; a column named `temp` does not. */
 const temporary = /\b(create|replace|into|local|global)(\s|--.*|\/\*[^]*?\*\/)+temp(orary)?\b|\bpg_temp/i

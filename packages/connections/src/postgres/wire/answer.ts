@@ -1,5 +1,6 @@
 import { ConnectionsError } from '../../errors.ts'
 import type { PostgresTypes, QueryResult } from '../options.ts'
+import type { CommandTag } from './command-tag.ts'
 import { ProtocolError } from './message-reader.ts'
 import type { Prepared } from './prepared-statements.ts'
 import type { RowShape } from './row-shape.ts'
@@ -33,7 +34,7 @@ export class Answer {
   #shape: RowShape | undefined
   #rows: unknown[] = []
   #bytes = 0
-  #tag: string | undefined
+  #tag: CommandTag | undefined
   #earlierTags: string[] | undefined
 
   /** Without a format it is one that gives no rows. */
@@ -43,25 +44,22 @@ export class Answer {
 
   /** The result. Of several statements in one text, the last one's. */
   result<R>(): QueryResult<R> {
-    const tag = this.#tag ?? ''
-    const space = tag.indexOf(' ')
-    const count = tag.charCodeAt(tag.length - 1) <= 57 ? Number(tag.slice(tag.lastIndexOf(' ') + 1)) : NaN
     return {
       rows: this.#rows as R[],
-      rowCount: count >= 0 ? count : null,
-      command: space < 0 ? tag : tag.slice(0, space),
+      rowCount: this.#tag === undefined ? null : this.#tag.rowCount,
+      command: this.#tag === undefined ? '' : this.#tag.command,
       fields: this.#shape?.fields ?? [],
     }
   }
 
   /** What the server says it did: `INSERT 0 1`. Of several statements in one text, the last one's. */
   get tag(): string | undefined {
-    return this.#tag
+    return this.#tag?.text
   }
 
   /** What the server says of the statements in the text, repetitions left out. */
   get tags(): readonly string[] {
-    const last = this.#tag === undefined ? [] : [this.#tag]
+    const last = this.#tag === undefined ? [] : [this.#tag.text]
     return this.#earlierTags === undefined ? last : [...this.#earlierTags, ...last]
   }
 
@@ -98,7 +96,7 @@ export class Answer {
     if (!this.unwanted) this.#overflow()
   }
 
-  complete(tag: string): void {
+  complete(tag: CommandTag): void {
     if (this.hasPrelude) {
       this.hasPrelude = false
       return
@@ -139,7 +137,7 @@ export class Answer {
   #next(): void {
     if (this.#tag === undefined) return
     this.#earlierTags ??= []
-    if (this.#earlierTags.at(-1) !== this.#tag) this.#earlierTags.push(this.#tag)
+    if (this.#earlierTags.at(-1) !== this.#tag.text) this.#earlierTags.push(this.#tag.text)
     this.#tag = undefined
     this.#shape = undefined
     this.#rows = []

@@ -1,6 +1,7 @@
 import { Fifo } from '../../fifo.ts'
 import type { PostgresTypes } from '../options.ts'
 import type { Answer } from './answer.ts'
+import { CommandTags } from './command-tag.ts'
 import { endOfText, ProtocolError, readInt32, type MessageHandler } from './message-reader.ts'
 import { RowShape } from './row-shape.ts'
 import { readError, readFields, type ServerError } from './server-error.ts'
@@ -25,6 +26,7 @@ export interface RepliesOptions {
 export class Replies implements MessageHandler {
   readonly #options: RepliesOptions
   readonly #answers = new Fifo<Answer>()
+  readonly #tags = new CommandTags()
   #whenIdle: (() => void)[] = []
   /** Whether anything has come for the first answer. */
   #heard = false
@@ -82,7 +84,7 @@ export class Replies implements MessageHandler {
       case codes.DataRow:
         return answer.row(buffer, start, end)
       case codes.CommandComplete:
-        return answer.complete(readTag(buffer, start, end))
+        return answer.complete(this.#tags.read(buffer, start, end))
       case codes.BindComplete: // a statement described before has its columns
         if (answer.prepared?.shape !== undefined) answer.describe(answer.prepared.shape)
         return
@@ -183,11 +185,6 @@ function describe(answer: Answer, shape: RowShape | undefined): void {
     answer.prepared.described = true
   }
   if (shape !== undefined) answer.describe(shape)
-}
-
-function readTag(buffer: Buffer, start: number, end: number): string {
-  if (end === start || buffer[end - 1] !== 0) throw new ProtocolError('the server sent a text without an end')
-  return buffer.toString('latin1', start, end - 1)
 }
 
 function readNotification(buffer: Buffer, start: number, end: number): WireNotification {

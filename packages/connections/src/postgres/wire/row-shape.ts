@@ -64,8 +64,7 @@ export class RowShape {
       }
       if (at + bytes > end) throw brokenRow()
       const parser = parsers[i]
-      row[names[i]!] =
-        parser === undefined ? integer(buffer, at, bytes) : parser(buffer.toString('utf8', at, at + bytes))
+      row[names[i]!] = parser === undefined ? integer(buffer, at, bytes) : parser(readText(buffer, at, bytes))
       at += bytes
     }
     if (at !== end) throw brokenRow()
@@ -85,9 +84,7 @@ export class RowShape {
         continue
       }
       if (at + bytes > end) throw brokenRow()
-      row.push(
-        parser === undefined ? integer(buffer, at, bytes) : parser(buffer.toString('utf8', at, at + bytes)),
-      )
+      row.push(parser === undefined ? integer(buffer, at, bytes) : parser(readText(buffer, at, bytes)))
       at += bytes
     }
     if (at !== end) throw brokenRow()
@@ -119,6 +116,19 @@ function integer(buffer: Buffer, start: number, bytes: number): number {
   let value = 0
   for (let at = negative ? start + 1 : start; at < end; at++) value = value * 10 + (buffer[at]! - 48)
   return negative ? -value : value
+}
+
+/** Text of up to four plain letters, such as a boolean, is made faster here than by the call into Node.js. */
+function readText(buffer: Buffer, at: number, bytes: number): string {
+  if (bytes > 4 || bytes === 0) return buffer.toString('utf8', at, at + bytes)
+  const a = buffer[at]!
+  const b = bytes > 1 ? buffer[at + 1]! : 0
+  const c = bytes > 2 ? buffer[at + 2]! : 0
+  const d = bytes > 3 ? buffer[at + 3]! : 0
+  if ((a | b | c | d) > 127) return buffer.toString('utf8', at, at + bytes)
+  if (bytes === 1) return String.fromCharCode(a)
+  if (bytes === 2) return String.fromCharCode(a, b)
+  return bytes === 3 ? String.fromCharCode(a, b, c) : String.fromCharCode(a, b, c, d)
 }
 
 function brokenShape(): ProtocolError {

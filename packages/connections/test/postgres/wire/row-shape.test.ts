@@ -24,6 +24,7 @@ test.for([
   `select 9223372036854775807 as a, (-9223372036854775808)::int8 as b, 1.50::numeric as c, 'NaN'::numeric as d`,
   `select 1.5::float4 as a, -2.25::float8 as b, 'Infinity'::float8 as c, 'NaN'::float8 as d, '-0'::float8 as e`,
   `select true as a, false as b, null::bool as c`,
+  `select 'a' as a, 'ab' as b, 'abc' as c, 'abcd' as d, 'abcde' as e, 'é' as f, 'aé' as g, '€' as h, '𝒳' as i`,
   `select ''::text as a, 'ä€𝒳' as b, repeat('ß', 40)::varchar as c, 'c'::char(3) as d, '"x"'::name as e`,
   `select '{1,NULL,-3}'::int[] as a, '{{a,"b,c"},{"",NULL}}'::text[] as b, '{}'::bool[] as c, '{1.5}'::float8[] as d`,
   `select '{"a": [1, "ß"]}'::json as a, '[1, null]'::jsonb as b, 'null'::jsonb as c`,
