@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { startPostgres, startProxy } from '@code/testkit'
+import { startPgBouncer, startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, expectTypeOf, test, vi } from 'vitest'
 import { postgres, type PostgresOptions, type PostgresPool } from '../../src/postgres.ts'
 import { listenTo } from '../messages.ts'
@@ -32,7 +32,7 @@ async function batches<R>(cursor: AsyncIterable<R[]>): Promise<R[][]> {
   return all
 }
 
-test('rows come in batches, in order, none of them empty, and the connection is given back after the last', async () => {
+test('rows come in batches, in order, none of them empty, and the connection is given back with the last', async () => {
   await using db = open()
   const cursor = db.cursor<{ n: number }>(numbers, [7], { batchSize: 3 })
   const sizes: number[] = []
@@ -41,6 +41,7 @@ test('rows come in batches, in order, none of them empty, and the connection is 
     expectTypeOf(batch).toEqualTypeOf<{ n: number }[]>()
     for (const { n } of batch) expect(n).toBe(next++)
     sizes.push(batch.length)
+    expect(db.stats().inUse).toBe(batch.length === 3 ? 1 : 0)
   }
   expect(sizes).toEqual([3, 3, 1])
   expect((await batches(db.cursor(numbers, [6], { batchSize: 3 }))).map((batch) => batch.length)).toEqual([
@@ -351,6 +352,17 @@ test('on a lease it has a transaction of its own, in which nothing else runs', a
     { alone: false },
   ])
   await connection.query('commit')
+})
+
+test('it goes through a PgBouncer that hands out connections by the transaction', async () => {
+  await using bouncer = await startPgBouncer(server, { poolMode: 'transaction' })
+  await using db = open({ connectionString: bouncer.url, pgBouncer: true, maxSize: 3 })
+  const counts = await Promise.all(
+    [25, 26, 27].map(
+      async (count) => (await batches(db.cursor(numbers, [count], { batchSize: 10 }))).flat().length,
+    ),
+  )
+  expect(counts).toEqual([25, 26, 27])
 })
 
 test('a close whose deadline finds a cursor open names it, and the next batch fails', async () => {
