@@ -16,7 +16,7 @@ export function serverError(error: unknown): ServerError | undefined {
 /** Reads an ErrorResponse into the error of pg's that services know. */
 export function readError(buffer: Buffer, start: number, end: number): ServerError {
   const fields = readFields(buffer, start, end)
-  const error = new DatabaseError(fields['message'] ?? 'an error without a message', end - start, 'error')
+  const error = new DatabaseError(fields['message'] ?? 'an error without a message', end - start + 4, 'error')
   return Object.assign(error, fields)
 }
 
