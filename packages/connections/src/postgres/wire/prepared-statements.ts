@@ -13,22 +13,29 @@ export interface Prepared {
   shape: RowShape | undefined
 }
 
+export interface PreparedEvents {
+  /** One goes, and is to be freed on the server. */
+  readonly onForget: (prepared: Prepared) => void
+  /** All have gone with their session. */
+  readonly onClear?: (() => void) | undefined
+}
+
 /**
  * The statements prepared on one connection, at most `max`, by name. Those used longest ago go first; what was
  * made here for a text gets a name of its own, never used again once it has gone.
  */
 export class PreparedStatements {
   readonly #max: number
-  readonly #onForget: (prepared: Prepared) => void
+  readonly #events: PreparedEvents
   /** In order of use. */
   readonly #byName = new Map<string, Prepared>()
   readonly #byText = new Map<string, Prepared>()
   #latest: Prepared | undefined
   #count = 0
 
-  constructor(max: number, onForget: (prepared: Prepared) => void) {
+  constructor(max: number, events: PreparedEvents) {
     this.#max = max
-    this.#onForget = onForget
+    this.#events = events
   }
 
   /**
@@ -55,14 +62,15 @@ export class PreparedStatements {
     this.#byName.delete(prepared.name)
     if (this.#byText.get(prepared.text) === prepared) this.#byText.delete(prepared.text)
     if (this.#latest === prepared) this.#latest = undefined
-    this.#onForget(prepared)
+    this.#events.onForget(prepared)
   }
 
-  /** Takes note that the server has freed them all. */
+  /** Takes note that the server has freed them all, with all else that the session had (`discard all`). */
   clear(): void {
     this.#byName.clear()
     this.#byText.clear()
     this.#latest = undefined
+    this.#events.onClear?.()
   }
 
   #make(text: string, name: string | undefined): Prepared {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { CheckedOptions } from '../options.ts'
 import { Answer } from './answer.ts'
-import { GuardAnswer, guardText } from './guard-answer.ts'
+import { GuardAnswer, guardText, writable } from './guard-answer.ts'
 import { graceMs, Login } from './login.ts'
 import { MessageReader, ProtocolError } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
@@ -19,13 +19,7 @@ export type { WireNotification } from './replies.ts'
 export class Wire {
   readonly prepared: PreparedStatements
   /** Lets a statement write although the connection is to be `readOnly`: a prelude for `run`. */
-  readonly writable: Prepared = {
-    name: 'code_writable',
-    text: 'set transaction_read_only = off',
-    sent: false,
-    described: true,
-    shape: undefined,
-  }
+  readonly writable: Prepared = writable()
   /** Whether statements are only to read, which the server sees to from the next one on. */
   readOnly = false
   #isReadOnly = false
@@ -58,9 +52,15 @@ export class Wire {
       onNotification: (notification) => this.onNotification?.(notification),
       refuseCopy: (answer, why) => this.#refuseCopy(answer, why),
     })
-    this.prepared = new PreparedStatements(options.maxPrepared, (prepared) => {
-      if (prepared.sent) this.#writer.closeStatement(prepared.name)
-      prepared.sent = false
+    this.prepared = new PreparedStatements(options.maxPrepared, {
+      onForget: (prepared) => {
+        if (prepared.sent) this.#writer.closeStatement(prepared.name)
+        prepared.sent = false
+      },
+      onClear: () => {
+        this.writable.sent = false
+        this.#isReadOnly = false
+      },
     })
   }
 

@@ -14,7 +14,7 @@ const onServer = async (wire: OpenWire): Promise<readonly unknown[]> => {
 
 test('a text has one statement, whose name is its own for ever', () => {
   const forgotten: Prepared[] = []
-  const statements = new PreparedStatements(2, (prepared) => forgotten.push(prepared))
+  const statements = new PreparedStatements(2, { onForget: (prepared) => forgotten.push(prepared) })
   const one = statements.of('one')!
   expect(statements.of('one')).toBe(one)
   const two = statements.of('two')!
@@ -28,7 +28,7 @@ test('a text has one statement, whose name is its own for ever', () => {
 
 test('use keeps a statement, whether it is asked for by text or by name', () => {
   const forgotten: string[] = []
-  const statements = new PreparedStatements(3, ({ text }) => forgotten.push(text))
+  const statements = new PreparedStatements(3, { onForget: ({ text }) => forgotten.push(text) })
   statements.of('a')
   statements.of('b', 'named')
   statements.of('c')
@@ -41,7 +41,7 @@ test('use keeps a statement, whether it is asked for by text or by name', () => 
 })
 
 test('a name belongs to one text, and comes free when that is forgotten', () => {
-  const statements = new PreparedStatements(2, () => {})
+  const statements = new PreparedStatements(2, { onForget: () => {} })
   const one = statements.of('one', 'mine')!
   expect(one.name).toBe('mine')
   expect(() => statements.of('two', 'mine')).toThrow(
@@ -56,7 +56,7 @@ test('a name belongs to one text, and comes free when that is forgotten', () => 
 })
 
 test('with a limit of 0 nothing is prepared', () => {
-  const statements = new PreparedStatements(0, () => {})
+  const statements = new PreparedStatements(0, { onForget: () => {} })
   expect(statements.of('one')).toBe(undefined)
   expect(statements.of('one', 'mine')).toBe(undefined)
 })
