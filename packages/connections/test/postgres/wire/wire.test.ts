@@ -133,14 +133,6 @@ test('a COPY TO STDOUT gives its count and no rows', async () => {
   expect((await ask(wire, 'select 1 as n', [])).rows).toEqual([{ n: 1 }])
 })
 
-test('an empty text gives an empty result', async () => {
-  await using wire = await connect(here)
-  const empty = { rows: [], rowCount: null, command: '', fields: [] }
-  expect(await ask(wire, '')).toEqual(empty)
-  expect(await ask(wire, ' -- nothing\n', [])).toEqual(empty)
-  expect(await ask(wire, '', [], { prepare: false })).toEqual(empty)
-})
-
 test('a storm of notices reaches the listener, and what it throws harms nothing', async () => {
   let heard = 0
   const onNotice = (): void => {
@@ -151,50 +143,6 @@ test('a storm of notices reaches the listener, and what it throws harms nothing'
   const text = `do $$ begin for i in 1 .. 10000 loop raise notice 'the %th', i; end loop; end $$`
   expect(await ask(wire, text)).toMatchObject({ command: 'DO' })
   expect(heard).toBe(10_000)
-})
-
-test('a row of 100 MB arrives whole', async () => {
-  await using wire = await connect(here)
-  const { rows } = await ask(wire, `select repeat('x', 100000000) as long`, [], { maxBytes: 200_000_000 })
-  expect(String(rows[0]!['long']).length).toBe(100_000_000)
-})
-
-test('a row longer than any may be fails its statement alone', async () => {
-  await using wire = await connect({ ...here, maxResultBytes: 1_000_000 })
-  const long = say(wire, `select repeat('x', $1::int) as long`, [50_000_000])
-  const behind = say(wire, 'select 1 as n', [])
-  wire.flush()
-  await expect(long.outcome()).rejects.toMatchObject({
-    code: 'CONNECTIONS_RESULT_TOO_LARGE',
-    message: 'the result is larger than maxResultBytes (1000000)',
-  })
-  expect((await behind.outcome()).rows).toEqual([{ n: 1 }])
-})
-
-test('rows that come to more than maxBytes fail their statement alone', async () => {
-  await using wire = await connect(here)
-  const text = `select repeat('x', 1000) from generate_series(1, 1000)`
-  const many = say(wire, text, [], { maxBytes: 100_000 })
-  const behind = say(wire, 'select 1 as n', [])
-  wire.flush()
-  await expect(many.outcome()).rejects.toMatchObject({ code: 'CONNECTIONS_RESULT_TOO_LARGE' })
-  expect((await behind.outcome()).rows).toEqual([{ n: 1 }])
-  expect((await ask(wire, `${text}; ${text}`, undefined, { maxBytes: 1_500_000 })).rowCount).toBe(1_000)
-})
-
-test('a type parser that throws fails its statement with what it threw', async () => {
-  await using wire = await connect(here)
-  const mistake = new Error('not this one')
-  const types = {
-    getTypeParser: () => () => {
-      throw mistake
-    },
-  }
-  const parsed = say(wire, 'select 1 as n from generate_series(1, 3)', [], { types })
-  const behind = say(wire, 'select 1 as n', [])
-  wire.flush()
-  await expect(parsed.outcome()).rejects.toBe(mistake)
-  expect((await behind.outcome()).rows).toEqual([{ n: 1 }])
 })
 
 test('a prelude runs in the same transaction, and its own outcome does not show', async () => {
