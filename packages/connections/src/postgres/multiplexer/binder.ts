@@ -25,7 +25,10 @@ export class Binder {
   #round = 0
   #lanes = 1
   #lanesWanted = 1
+  /** Who was shared last, and when somebody else was. */
+  #lastShared: Profile | undefined
   #lastSharedAt = -Infinity
+  #othersSharedAt = -Infinity
   /** In this round: whether a statement to be shared, or one for itself, found no line. */
   #foundNoRoom = false
   #foundNoLine = false
@@ -92,7 +95,7 @@ export class Binder {
         profile.blockedIn = this.#round
         continue
       }
-      if (!exclusive) this.#lastSharedAt = now
+      if (!exclusive) this.#noteShared(profile, now)
       const share = exclusive ? 1 : 1 / profile.cost.depth
       return { statement: profile.shift(), line, exclusive, share }
     }
@@ -144,7 +147,7 @@ export class Binder {
       if (best === undefined || line.workMs < best.workMs || (line.inFlight === 0 && best.inFlight > 0))
         best = line
     }
-    const reserved = open === 1 && this.#maxLines > 1 && now - this.#lastSharedAt < reserveMs
+    const reserved = open === 1 && this.#maxLines > 1 && now - this.#sharedByOthersAt(profile) < reserveMs
     if (best !== undefined && (!reserved || this.#mayBorrow(profile, now))) {
       // Another line is better than to stand behind others.
       if (best.inFlight > 0) this.#foundNoLine = true
@@ -152,6 +155,18 @@ export class Binder {
     }
     this.#foundNoLine = true
     return undefined
+  }
+
+  #noteShared(profile: Profile, now: number): void {
+    if (this.#lastShared !== profile) {
+      this.#othersSharedAt = this.#lastSharedAt
+      this.#lastShared = profile
+    }
+    this.#lastSharedAt = now
+  }
+
+  #sharedByOthersAt(profile: Profile): number {
+    return this.#lastShared === profile ? this.#othersSharedAt : this.#lastSharedAt
   }
 
   /** Whether copies of it are stuck, at a lock perhaps, and more of them would only fill the lines. */

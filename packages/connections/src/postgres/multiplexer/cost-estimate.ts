@@ -33,6 +33,16 @@ export class CostEstimate {
     return this.#completedMeanMs >= 1 && (this.#slowShare >= 0.02 || this.#baseMs >= 0.5)
   }
 
+  /** Whether it is fast as a rule, and slow now and then. */
+  get isMixed(): boolean {
+    return this.#slowShare > 0.002
+  }
+
+  /** How long one may stand at the head of its line before that is suspicious, in milliseconds. */
+  get patienceMs(): number {
+    return this.isMixed ? slowMs / 2 : slowMs
+  }
+
   /** Whether too little is known, or too much, to put anything behind it. */
   get needsOwnLine(): boolean {
     return this.#runs < 3 || this.#meanMs > 2

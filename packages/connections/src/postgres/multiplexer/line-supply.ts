@@ -23,6 +23,7 @@ export class LineSupply {
   readonly #handlers: SupplyHandlers
   readonly #over = new AbortController()
   #coming = 0
+  #askedAt = 0
 
   /** @param lines where it keeps them, in the order in which they came */
   constructor(
@@ -44,9 +45,11 @@ export class LineSupply {
     return this.#coming
   }
 
-  /** Asks for one more, unless that is being done for as many as there are. */
-  grow(): void {
-    if (this.#coming > this.#lines.length / 2 || this.#lines.length + this.#coming >= this.#maxLines) return
+  /** Asks for one more, unless enough are coming: fast ones, since another may pass one that is stuck. */
+  grow(now: number): void {
+    if (this.#lines.length + this.#coming >= this.#maxLines) return
+    if (this.#coming > this.#lines.length / 2 && now - this.#askedAt < patienceMs) return
+    this.#askedAt = now
     this.#coming++
     this.#source.borrow(this.#over.signal).then(
       (client) => this.#add(client),
@@ -85,3 +88,6 @@ export class LineSupply {
     else this.giveBack(line)
   }
 }
+
+/** After how long one that was asked for no longer counts as coming soon. */
+const patienceMs = 250

@@ -23,6 +23,7 @@ export class Line {
   /** For how many reasons nothing may be put behind what is under way. */
   seals = 0
   lastAnswerAt = 0
+  readonly openedAt: number = performance.now()
   /** The server was asked to interrupt this one; until it is answered, nobody knows whom that hits. */
   interrupted: Sent | undefined
   /** What it holds is finished, and it is returned then: broken or not. */

@@ -46,6 +46,8 @@ export class Multiplexer {
   readonly #supply: LineSupply
   readonly #ticker = new Ticker((now, sweep) => this.#tick(now, sweep))
   readonly #objects: ResultFormat
+  /** Whether the server refuses what writes, unless it is told that it is a write. */
+  readonly #readsSafely: boolean
   #order = 0
   #queued = 0
   #inFlight = 0
@@ -62,6 +64,7 @@ export class Multiplexer {
     this.#objects = { rowMode: 'object', types: undefined, maxBytes: options.maxResultBytes }
     this.#binder = new Binder(options.maxSize, options.fairness)
     const guarded = !options.pgBouncer && options.maxPrepared > 0
+    this.#readsSafely = guarded || options.isReplica === true
     this.#supply = new LineSupply(host, this.#binder.lines, options.maxSize, guarded, {
       onAnswer: (sent) => this.#answered(sent),
       onOverflow: (sent, error) => this.#giveUp(sent.statement, error),
@@ -90,6 +93,8 @@ export class Multiplexer {
     const profile = this.#profiles.of(text)
     if (profile.kind === 'own') return this.#host.runAlone(text, values, options)
     if (profile.kind === 'session') return Promise.reject(sessionStateOf(this.#pool, text, false))
+    // Nothing would keep it from writing on a connection that it shares.
+    if (options.replica === true && !this.#readsSafely) return this.#host.runAlone(text, values, options)
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     if (this.#closed) return Promise.reject(closedError(this.#pool))
     return new Promise((resolve, reject) => {
@@ -134,9 +139,9 @@ export class Multiplexer {
   }
 
   /** Rejects whatever is not done yet. */
-  abandon(): void {
+  abandon(error?: unknown): void {
     for (const statement of this.#unsettled())
-      this.#giveUp(statement, closedError(this.#pool, statement.sentAt > 0))
+      this.#giveUp(statement, error ?? closedError(this.#pool, statement.sentAt > 0))
   }
 
   #unsettled(): Set<Statement> {
@@ -170,7 +175,7 @@ export class Multiplexer {
         this.#send(binding, now)
       }
       for (const line of lines) line.client.wire.flush()
-      if (this.#binder.wantsLine || lines.length === 0) this.#supply.grow()
+      if (this.#binder.wantsLine || lines.length === 0) this.#supply.grow(now)
       if (this.#queued > this.#options.maxWaiting) this.#shed()
     }
     if (this.#host.wanted > 0) this.yieldLine()
@@ -187,7 +192,7 @@ export class Multiplexer {
     try {
       const prepared = prepare ? wire.prepared.of(profile.text, name) : undefined
       const sent = new Sent(statement, line, format, now, share, exclusive, prepared?.described !== true)
-      const writes = line.guarded && profile.kind === 'write'
+      const writes = line.guarded && profile.kind === 'write' && options.replica !== true
       wire.run(sent, profile.text, values ?? [], prepared, writes ? wire.writable : undefined)
       line.push(sent)
     } catch (error) {
@@ -224,7 +229,7 @@ export class Multiplexer {
 
   #judge(sent: Sent): void {
     const { statement, line } = sent
-    const verdict = judge(sent)
+    const verdict = judge(sent, this.#options.maxSize)
     switch (verdict) {
       case 'result':
         return this.#succeed(statement, sent.result())
@@ -239,7 +244,7 @@ export class Multiplexer {
         statement.profile.kind = 'write'
         return this.#again(statement)
       case 'again':
-        statement.losses++
+        statement.lost(line.openedAt, this.#now)
         if (sent.prepared !== undefined) line.client.wire.prepared.forget(sent.prepared)
         return this.#again(statement)
       case 'failed': {

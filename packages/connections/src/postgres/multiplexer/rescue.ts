@@ -1,4 +1,3 @@
-import { slowMs } from './cost-estimate.ts'
 import type { Line } from './line.ts'
 import type { Sent } from './sent.ts'
 
@@ -9,17 +8,18 @@ import type { Sent } from './sent.ts'
 export function inspect(line: Line, now: number): readonly Sent[] {
   const { head } = line
   if (head === undefined) return none
+  const { profile } = head.statement
   const ageMs = now - head.headSince
-  if (ageMs <= slowMs) return none
+  if (ageMs <= profile.cost.patienceMs) return none
   if (ageMs >= head.nextToldMs) {
-    head.statement.profile.cost.running(ageMs)
+    profile.cost.running(ageMs)
     head.nextToldMs = 2 * ageMs
   }
-  // Seen only once or twice, it may be the event loop that stood still.
-  if (head.stuck || ++head.sightings < 3) return none
+  // Seen only once, it may be the event loop that stood still.
+  if (head.stuck || ++head.sightings < (profile.cost.isMixed ? 2 : 3)) return none
   head.stuck = true
   line.seals++
-  head.statement.profile.becameStuck(head)
+  profile.becameStuck(head)
   return [...line.sent].filter((sent) => sent !== head && mayBeCopied(sent))
 }
 

@@ -19,8 +19,11 @@ export class Statement {
   copies = 0
   /** When the first copy was sent; 0 before. */
   sentAt = 0
-  /** How often a copy of it was lost with its connection, or cut short without being meant. */
+  /** How often a copy of it was lost with its connection, or refused or cut short for no fault of its own. */
   losses = 0
+  /** How often that happened on a line that was open at the first loss: what took that one may have taken them all. */
+  lossesOnOldLines = 0
+  #lostAt = -Infinity
   /** Undoes what watches over its limits. */
   release: (() => void) | undefined
 
@@ -40,6 +43,18 @@ export class Statement {
     this.arrivedAt = arrivedAt
     this.#resolve = resolve
     this.#reject = reject
+  }
+
+  /** Takes note that a copy of it was lost on a line that was opened then. */
+  lost(openedAt: number, now: number): void {
+    if (this.wasOpenAtLoss(openedAt)) this.lossesOnOldLines++
+    else this.losses++
+    if (this.#lostAt === -Infinity) this.#lostAt = now
+  }
+
+  /** Whether a line opened then was there when it was lost first. */
+  wasOpenAtLoss(openedAt: number): boolean {
+    return openedAt <= this.#lostAt
   }
 
   get text(): string {

@@ -10,18 +10,22 @@ import type { Sent } from './sent.ts'
  */
 export type Verdict = 'result' | 'failed' | 'again' | 'write' | 'own' | 'session'
 
-export function judge(sent: Sent): Verdict {
+/** @param maxLines how many lines one event may take at once */
+export function judge(sent: Sent, maxLines: number): Verdict {
   const { statement, line, failure } = sent
   const { wire } = line.client
   if (failure === undefined) {
     return wire.inTransaction || leavesState(sent.tag ?? '', statement.text) ? 'session' : 'result'
   }
-  const mayTryAgain = statement.losses < mostLosses
+  const mayTryAgain = statement.wasOpenAtLoss(line.openedAt)
+    ? statement.lossesOnOldLines < maxLines
+    : statement.losses < mostLosses
   if (wire.lostBy !== undefined) return mayTryAgain && repeatable(sent) ? 'again' : 'failed'
 
   const error = serverError(failure.error)
   switch (error?.code) {
-    case '25006': // read_only_sql_transaction
+    case '25006': // read_only_sql_transaction: one for a replica may not write anywhere
+      if (statement.options.replica === true) return 'failed'
       return line.guarded && statement.profile.kind === 'shared' ? 'write' : 'failed'
     case '57014': // query_canceled: it was rolled back, but perhaps another one was meant
       return line.interrupted !== undefined && mayTryAgain ? 'again' : 'failed'

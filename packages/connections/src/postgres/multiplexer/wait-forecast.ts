@@ -9,6 +9,8 @@ export class WaitForecast {
   readonly #lines: number
   #waitMs = 0
   #meanMs = 0
+  /** The usual length of a hold: it varies far less than the queue does. */
+  #usualMs = 0
   #updatedAt = 0
 
   /** @param lines how many lines slow statements have */
@@ -18,7 +20,8 @@ export class WaitForecast {
 
   /** How long a fast statement is held back after its arrival. */
   get holdMs(): number {
-    return Math.min(this.#waitMs - this.#meanMs / 4, 3 * this.#meanMs, longestHoldMs)
+    const usualMs = this.#usualMs
+    return Math.min(Math.max(this.#wantedMs, usualMs * leastOfUsual), usualMs * mostOfUsual)
   }
 
   update(now: number, waiting: readonly Profile[]): void {
@@ -31,13 +34,27 @@ export class WaitForecast {
       queued += profile.queued
     }
     if (queued > 0) this.#meanMs = workMs / queued
-    else if (this.#waitMs === 0) return
-    const weight = 1 - Math.exp((this.#updatedAt - now) / smoothingMs)
-    this.#waitMs += (workMs / this.#lines - this.#waitMs) * weight
+    else if (this.#waitMs === 0 && this.#usualMs === 0) return
+    const sinceMs = now - this.#updatedAt
+    this.#waitMs += (workMs / this.#lines - this.#waitMs) * (1 - Math.exp(-sinceMs / smoothingMs))
+    const wantedMs = this.#wantedMs
+    const usualForMs = wantedMs > this.#usualMs ? risesForMs : fallsForMs
+    this.#usualMs += (wantedMs - this.#usualMs) * (1 - Math.exp(-sinceMs / usualForMs))
     if (this.#waitMs < 0.01) this.#waitMs = 0
+    if (this.#usualMs < 0.01) this.#usualMs = 0
     this.#updatedAt = now
+  }
+
+  get #wantedMs(): number {
+    return Math.max(0, Math.min(this.#waitMs - this.#meanMs / 4, 3 * this.#meanMs, longestHoldMs))
   }
 }
 
 const longestHoldMs = 50
 const smoothingMs = 5
+/** It is followed upwards at once, so that no queue builds up before, and downwards slowly. */
+const risesForMs = 20
+const fallsForMs = 100
+/** How far one hold may differ from the usual one. */
+const leastOfUsual = 0.3
+const mostOfUsual = 1.4
