@@ -13,7 +13,7 @@ const allowedArrows = new Map([['@code/connections', ['@code/pool']]])
 
 /** Foreign libraries, each imported in exactly one file of a package. */
 const adapters = new Map([
-  ['connections', { pg: 'src/postgres/wire.ts', undici: 'src/http/shared-agent.ts' }],
+  ['connections', { pg: 'src/postgres/wire/pg.ts', undici: 'src/http/shared-agent.ts' }],
 ])
 
 const readmeSections = [
@@ -76,6 +76,7 @@ describe.each(published)('packages/$folder', ({ folder, path, manifest }) => {
         typecheck: 'tsc -p tsconfig.json',
         test: `vitest run --root ../.. --project ${folder}`,
         bench: 'node bench/run.ts',
+        ...(existsSync(join(path, 'bench/full.ts')) && { 'bench:full': 'node bench/full.ts' }),
       },
       devDependencies: rest.devDependencies,
       ...(rest.peerDependenciesMeta && { peerDependenciesMeta: rest.peerDependenciesMeta }),

@@ -26,3 +26,30 @@ export class NoOpClient extends EventEmitter {
     setImmediate(() => callback(undefined))
   }
 }
+
+/** What is asked of an answer by who gives it. */
+interface Answered {
+  complete(tag: typeof selected): void
+  end(): void
+}
+
+/** What a multiplexer asks of its connections, without a server: what is sent is answered at once. */
+export class NoOpWire {
+  readonly lostBy = undefined
+  readonly inTransaction = false
+  readonly prepared = { of: () => ({ sent: true, described: true }) }
+  readonly #sent: Answered[] = []
+
+  run(answer: Answered): void {
+    this.#sent.push(answer)
+  }
+
+  flush(): void {
+    for (let answer = this.#sent.pop(); answer !== undefined; answer = this.#sent.pop()) {
+      answer.complete(selected)
+      answer.end()
+    }
+  }
+}
+
+const selected = { text: 'SELECT 1', command: 'SELECT', rowCount: 1 }

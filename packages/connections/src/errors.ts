@@ -10,6 +10,8 @@ export type ConnectionsErrorCode =
   | 'CONNECTIONS_CLOSED'
   /** A connection broke while it was in use: whether the server did the work is not known. */
   | 'CONNECTIONS_LOST'
+  /** What the server sent is not its protocol: the cause of a CONNECTIONS_LOST. */
+  | 'CONNECTIONS_PROTOCOL'
   /** The server refused the statement; `sqlState` says why. */
   | 'CONNECTIONS_QUERY'
   /** Too many callers already wait for a connection. */

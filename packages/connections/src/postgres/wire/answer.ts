@@ -1,7 +1,7 @@
 import { ConnectionsError } from '../../errors.ts'
 import type { PostgresTypes, QueryResult } from '../options.ts'
 import type { CommandTag } from './command-tag.ts'
-import { ProtocolError } from './message-reader.ts'
+import { protocolError } from './message-reader.ts'
 import type { Prepared } from './prepared-statements.ts'
 import type { RowShape } from './row-shape.ts'
 
@@ -76,7 +76,7 @@ export class Answer {
   row(buffer: Buffer, start: number, end: number): void {
     if (this.unwanted || this.hasPrelude) return
     const shape = this.#shape
-    if (shape === undefined) throw new ProtocolError('the server sent a row without a description')
+    if (shape === undefined) throw protocolError('the server sent a row without a description')
     this.#bytes += end - start
     if (this.#bytes > this.#format.maxBytes) return this.#overflow()
     try {
@@ -86,7 +86,7 @@ export class Answer {
           : shape.array(buffer, start, end),
       )
     } catch (error) {
-      if (error instanceof ProtocolError) throw error
+      if (error instanceof ConnectionsError) throw error
       this.#spoil(error)
     }
   }

@@ -1,4 +1,4 @@
-import { ProtocolError } from './message-reader.ts'
+import { protocolError } from './message-reader.ts'
 
 /** What the server says it did, whole and taken apart: `INSERT 0 1`, `INSERT`, 1. */
 export interface CommandTag {
@@ -15,7 +15,7 @@ export class CommandTags {
 
   read(buffer: Buffer, start: number, end: number): CommandTag {
     if (end === start || buffer[end - 1] !== 0)
-      throw new ProtocolError('the server sent a text without an end')
+      throw protocolError('the server sent a text without an end')
     if (!isText(this.#latest.text, buffer, start, end - 1)) {
       this.#latest = takenApart(buffer.toString('latin1', start, end - 1))
     }

@@ -1,3 +1,5 @@
+import { ConnectionsError } from '../../errors.ts'
+
 /** Hears the messages of a server, each as the part of a buffer that holds its body. */
 export interface MessageHandler {
   onMessage(code: number, buffer: Buffer, start: number, end: number): void
@@ -6,8 +8,8 @@ export interface MessageHandler {
 }
 
 /** What arrived is not Postgres's protocol. */
-export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError'
+export function protocolError(message: string): ConnectionsError {
+  return new ConnectionsError('CONNECTIONS_PROTOCOL', message)
 }
 
 /** Cuts a stream of bytes into messages of Postgres's protocol 3.0: a code, a length, a body. */
@@ -28,7 +30,7 @@ export class MessageReader {
     this.#maxBytes = maxBytes
   }
 
-  /** @throws {ProtocolError} and what the handler throws */
+  /** @throws {ConnectionsError} CONNECTIONS_PROTOCOL and what the handler throws */
   push(chunk: Buffer): void {
     let buffer = chunk
     let at = this.#skip(chunk, 0)
@@ -76,8 +78,8 @@ const headerBytes = 5
 /** Postgres makes no message as long as this (MaxAllocSize in its memutils.h). */
 const longestBytes = 0x4000_0000
 
-function tooLong(bytes: number): ProtocolError {
-  return new ProtocolError(`the server sent a message of ${bytes} bytes`)
+function tooLong(bytes: number): ConnectionsError {
+  return protocolError(`the server sent a message of ${bytes} bytes`)
 }
 
 export function readUint32(buffer: Buffer, at: number): number {
@@ -95,6 +97,6 @@ export function readInt16(buffer: Buffer, at: number): number {
 /** Where the text that begins at `start` has its NUL. */
 export function endOfText(buffer: Buffer, start: number, end: number): number {
   const at = buffer.indexOf(0, start)
-  if (at < 0 || at >= end) throw new ProtocolError('the server sent a text without an end')
+  if (at < 0 || at >= end) throw protocolError('the server sent a text without an end')
   return at
 }

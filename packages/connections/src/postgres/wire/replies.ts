@@ -2,7 +2,7 @@ import { Fifo } from '../../fifo.ts'
 import type { PostgresTypes } from '../options.ts'
 import type { Answer } from './answer.ts'
 import { CommandTags } from './command-tag.ts'
-import { endOfText, ProtocolError, readInt32, type MessageHandler } from './message-reader.ts'
+import { endOfText, protocolError, readInt32, type MessageHandler } from './message-reader.ts'
 import { RowShape } from './row-shape.ts'
 import { readError, readFields, type ServerError } from './server-error.ts'
 
@@ -73,7 +73,7 @@ export class Replies implements MessageHandler {
     return true
   }
 
-  /** @throws {ProtocolError} and what the server says when it ends the session */
+  /** @throws {ConnectionsError} CONNECTIONS_PROTOCOL and what the server says when it ends the session */
   onMessage(code: number, buffer: Buffer, start: number, end: number): void {
     const answer = this.#answers.first
     if (answer === undefined) return this.#unasked(code, buffer, start, end)
@@ -110,7 +110,7 @@ export class Replies implements MessageHandler {
       case codes.ParameterDescription:
         return
       default:
-        throw new ProtocolError(`the server sent an unknown message (${code})`)
+        throw protocolError(`the server sent an unknown message (${code})`)
     }
   }
 
@@ -127,7 +127,7 @@ export class Replies implements MessageHandler {
     const status = buffer[start]!
     // Answered without a word, it was not: from here on each answer would go to the wrong exchange.
     if (!this.#heard || end - start !== 1 || !statuses.has(status)) {
-      throw new ProtocolError('the server says that it is ready where it cannot be')
+      throw protocolError('the server says that it is ready where it cannot be')
     }
     this.#status = status
     this.#heard = false
@@ -151,7 +151,7 @@ export class Replies implements MessageHandler {
     if (this.#lostBy !== undefined || this.#aside(code, buffer, start, end)) return
     // It says why it is about to close the connection.
     if (code === codes.ErrorResponse) throw readError(buffer, start, end)
-    throw new ProtocolError(`the server sent a message (${code}) that nobody asked for`)
+    throw protocolError(`the server sent a message (${code}) that nobody asked for`)
   }
 
   #wake(): void {

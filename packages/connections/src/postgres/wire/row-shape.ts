@@ -1,5 +1,6 @@
 import type { PostgresTypes, QueryField } from '../options.ts'
-import { endOfText, ProtocolError, readInt16, readInt32, readUint32 } from './message-reader.ts'
+import type { ConnectionsError } from '../../errors.ts'
+import { endOfText, protocolError, readInt16, readInt32, readUint32 } from './message-reader.ts'
 import { pgTypes } from './pg.ts'
 
 /** The columns of a result: their names, and how their values are read. */
@@ -131,10 +132,10 @@ function readText(buffer: Buffer, at: number, bytes: number): string {
   return bytes === 3 ? String.fromCharCode(a, b, c) : String.fromCharCode(a, b, c, d)
 }
 
-function brokenShape(): ProtocolError {
-  return new ProtocolError('the server sent a broken description of columns')
+function brokenShape(): ConnectionsError {
+  return protocolError('the server sent a broken description of columns')
 }
 
-function brokenRow(): ProtocolError {
-  return new ProtocolError('the server sent a row that does not fit its description')
+function brokenRow(): ConnectionsError {
+  return protocolError('the server sent a row that does not fit its description')
 }

@@ -3,7 +3,7 @@ import type { CheckedOptions } from '../options.ts'
 import { Answer } from './answer.ts'
 import { GuardAnswer, guardText, writable } from './guard-answer.ts'
 import { graceMs, Login } from './login.ts'
-import { MessageReader, ProtocolError } from './message-reader.ts'
+import { MessageReader, protocolError } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
 import { parametersOf } from './parameters.ts'
 import { PreparedStatements, type Prepared } from './prepared-statements.ts'
@@ -236,7 +236,7 @@ export class Wire {
   #refuseCopy(answer: Answer, why: string): void {
     answer.fail(new TypeError(why))
     if (this.pending - this.#unsent > 1) {
-      throw new ProtocolError(`a COPY took the statements behind it for its data: ${why}`)
+      throw protocolError(`a COPY took the statements behind it for its data: ${why}`)
     }
     const refusal = new MessageWriter()
     refusal.copyFail(why)

@@ -37,7 +37,7 @@ const garbage: readonly (readonly [string, Buffer])[] = [
 ]
 
 test.for(garbage)(
-  'garbage among the answers, %s, ends the connection with a ProtocolError',
+  'garbage among the answers, %s, ends the connection with CONNECTIONS_PROTOCOL',
   async ([, bytes]) => {
     await using proxy = await startProxy({ port: server.port, host: server.host })
     const wire = await connect(through(server, proxy))
@@ -49,7 +49,7 @@ test.for(garbage)(
     proxy.inject(bytes)
     await answers[2]!.over
     await wire.cancel()
-    expect(wire.lostBy?.error).toMatchObject({ name: 'ProtocolError' })
+    expect(wire.lostBy?.error).toMatchObject({ code: 'CONNECTIONS_PROTOCOL' })
     expect(answers.map(({ times }) => times)).toEqual([1, 1, 1])
     expect(answers[1]!.failure ?? answers[2]!.failure).toEqual(wire.lostBy)
     expect(lost).toBe(1)
@@ -59,7 +59,7 @@ test.for(garbage)(
 )
 
 test.for(garbage)(
-  'garbage that nobody asked for, %s, ends the connection with a ProtocolError',
+  'garbage that nobody asked for, %s, ends the connection with CONNECTIONS_PROTOCOL',
   async ([, bytes]) => {
     await using proxy = await startProxy({ port: server.port, host: server.host })
     const wire = await connect(through(server, proxy))
@@ -68,7 +68,7 @@ test.for(garbage)(
     })
     proxy.inject(bytes)
     await lost
-    expect(wire.lostBy?.error).toMatchObject({ name: 'ProtocolError' })
+    expect(wire.lostBy?.error).toMatchObject({ code: 'CONNECTIONS_PROTOCOL' })
     await wire.end()
   },
 )
@@ -141,7 +141,7 @@ function listenTo(answers: readonly Told[]): { replies: Replies; reader: Message
   return { replies, reader: new MessageReader(replies, 100_000) }
 }
 
-test('however 20,000 recordings are damaged, each answer is told once and nothing but a ProtocolError comes out', async () => {
+test('however 20,000 recordings are damaged, each answer is told once and nothing but CONNECTIONS_PROTOCOL comes out', async () => {
   const recording = await record()
   const seed = Date.now() | 0
   const random = seeded(seed)
@@ -172,12 +172,12 @@ test('however 20,000 recordings are damaged, each answer is told once and nothin
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   }
   // An error that nobody asked for, or a fatal one, comes out as the server's own.
-  const known = new Set(['no error', 'ProtocolError', 'error'])
+  const known = new Set(['no error', 'ConnectionsError', 'error'])
   expect(
     [...outcomes.keys()].filter((name) => !known.has(name)),
     `seed ${seed}`,
   ).toEqual([])
-  expect(outcomes.get('ProtocolError')).toBeGreaterThan(1_000)
+  expect(outcomes.get('ConnectionsError')).toBeGreaterThan(1_000)
 })
 
 function damaged(original: Buffer, random: () => number): Buffer {

@@ -122,7 +122,7 @@ test('statements sent behind a COPY FROM STDIN fail with the connection: their a
   await expect(copy.outcome()).rejects.toThrow('there is no data: use copyFrom')
   for (const answer of behind)
     await expect(answer.outcome()).rejects.toThrow(/COPY took the statements behind/)
-  expect(wire.lostBy?.error).toMatchObject({ name: 'ProtocolError' })
+  expect(wire.lostBy?.error).toMatchObject({ code: 'CONNECTIONS_PROTOCOL' })
 })
 
 test('a COPY TO STDOUT gives its count and no rows', async () => {
