@@ -1,4 +1,5 @@
 import { checkMs, describe } from './check.ts'
+import { checkCapacities } from './capacity.ts'
 import type {
   ConnectionLease,
   ConnectionOf,
@@ -9,7 +10,13 @@ import type {
   WarmOptions,
 } from './driver.ts'
 import { ConnectionsError } from './errors.ts'
-import { closeDefaults, type CloseOptions, type CloseReport, type HealthReport } from './report.ts'
+import {
+  closeDefaults,
+  type CloseOptions,
+  type CloseReport,
+  type HealthCheck,
+  type HealthReport,
+} from './report.ts'
 
 /** All pools of a service under their names: warmed, asked for their health and closed together. */
 export class ConnectionPoolManager<
@@ -72,16 +79,23 @@ export class ConnectionPoolManager<
     }
   }
 
-  /** Connects every pool to its `minSize`, all at once. */
+  /**
+   * Connects every pool to its `minSize`, all at once, and checks that the servers take as many connections as the
+   * pools may open.
+   * @throws {ConnectionsError} CONNECTIONS_TOO_MANY when a server does not, and as the pools do
+   */
   async warm(options?: WarmOptions): Promise<void> {
-    await Promise.all(Array.from(this.#pools.values(), (pool) => pool.warm(options)))
+    const pools = [...this.#pools.values()]
+    await Promise.all(pools.map((pool) => pool.warm(options)))
+    const capacities = await Promise.all(pools.map((pool) => pool.capacity?.(options)))
+    checkCapacities(capacities.filter((capacity) => capacity !== undefined))
   }
 
   /** Asks one pool, or all at once, for a sign of life. Never rejects because one is ill. */
   async health(name?: keyof P & string, options?: HealthOptions): Promise<HealthReport> {
     const asked = name === undefined ? [...this.#pools.values()] : [this.#pool(name)]
     const answers = await Promise.all(asked.map((pool) => pool.health(options)))
-    const checks = answers.map((answer) => Object.freeze({ ...answer }))
+    const checks = answers.flatMap(checksOf)
     const failed = checks.filter(({ ok }) => !ok)
     return Object.freeze({
       isHealthy: failed.every(({ critical }) => !critical),
@@ -127,4 +141,9 @@ export class ConnectionPoolManager<
 
 function closed(): ConnectionsError {
   return new ConnectionsError('CONNECTIONS_CLOSED', 'the connection pool manager is closed')
+}
+
+/** A pool's answer, followed by those of its parts. */
+function checksOf({ parts = [], ...own }: HealthCheck): readonly HealthCheck[] {
+  return [own, ...parts].map((check) => Object.freeze({ ...check }))
 }

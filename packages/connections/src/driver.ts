@@ -12,8 +12,18 @@ export interface ConnectionPool<out C = unknown> {
   getConnection(options?: GetConnectionOptions): Promise<ConnectionLease<C>>
   warm(options?: WarmOptions): Promise<void>
   health(options?: HealthOptions): Promise<HealthCheck>
+  /** How many connections it may open, and how many its server takes, where that is known. */
+  capacity?(options?: WarmOptions): Promise<Capacity | undefined>
   stats(): Readonly<Record<string, number | string | boolean>>
   close(options?: CloseOptions): Promise<CloseReport>
+}
+
+/** What a pool may ask of its server, and what the server gives. */
+export interface Capacity {
+  /** Pools of one server give the same. */
+  readonly server: string
+  readonly wanted: number
+  readonly available: number
 }
 
 /** A connection on loan, for its holder alone. Disposing it returns the connection; doing so twice is harmless. */

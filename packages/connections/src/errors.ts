@@ -26,6 +26,8 @@ export type ConnectionsErrorCode =
   | 'CONNECTIONS_SESSION_STATE'
   /** It took longer than its limit. */
   | 'CONNECTIONS_TIMEOUT'
+  /** A pool may open more connections than its server takes. */
+  | 'CONNECTIONS_TOO_MANY'
   /** A value cannot be written in Postgres's text format. */
   | 'CONNECTIONS_VALUE'
 

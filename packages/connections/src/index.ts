@@ -1,5 +1,6 @@
 export { ConnectionPoolManager } from './connection-pool-manager.ts'
 export type {
+  Capacity,
   ConnectionLease,
   ConnectionOf,
   ConnectionPool,
@@ -10,6 +11,15 @@ export type {
   WarmOptions,
 } from './driver.ts'
 export { ConnectionsError, type ConnectionsErrorCode } from './errors.ts'
+export {
+  observeConnections,
+  type Meter,
+  type MeterCallback,
+  type MeterHistogram,
+  type MeterObservable,
+  type MetricAttributes,
+  type MetricOptions,
+} from './open-telemetry.ts'
 export type { CloseOptions, CloseReport, HealthCheck, HealthReport, Holder } from './report.ts'
 export type {
   CloseMessage,
@@ -17,5 +27,6 @@ export type {
   HttpMessage,
   QueryMessage,
   RetryMessage,
+  SlowMessage,
   WaitMessage,
 } from './telemetry.ts'

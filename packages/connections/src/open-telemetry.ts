@@ -152,11 +152,15 @@ function readPools(wanted: Wanted): Map<string, PoolFigures> {
   const listed = [
     ...((globalThis as { [instruments]?: Map<string, Instrument> })[instruments]?.values() ?? []),
   ]
-  const ofConnections = new Set(listed.filter(({ kind }) => kind === 'connections').map(({ name }) => name))
+  const named = (kind: string): Set<string> =>
+    new Set(listed.filter((instrument) => instrument.kind === kind).map(({ name }) => name))
+  const ofConnections = named('connections')
+  const ofPools = named('pool')
   const pools = new Map<string, PoolFigures>()
   for (const instrument of listed) {
     const { kind, name } = instrument
-    if (kind !== 'pool' || !ofConnections.has(name) || wanted?.has(name) === false) continue
+    if (kind !== 'pool' && kind !== 'connections') continue
+    if (!ofPools.has(name) || !ofConnections.has(name) || wanted?.has(name) === false) continue
     const stats = instrument.stats()
     const sum = pools.get(name) ?? { idle: 0, inUse: 0, maxSize: 0, minSize: 0, waiting: 0, timeouts: 0 }
     for (const stat of Object.keys(sum) as (keyof PoolFigures)[]) sum[stat] += Number(stats[stat] ?? 0)

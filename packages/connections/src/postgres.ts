@@ -26,4 +26,11 @@ export type { ListenOptions, PostgresListener, PostgresNotification } from './po
 export { postgres, type PostgresPool, type PostgresStats } from './postgres/postgres-pool.ts'
 export type { PostgresSession } from './postgres/postgres-session.ts'
 export type { CloseOptions, CloseReport, HealthCheck, Holder } from './report.ts'
-export type { CloseMessage, ConnectMessage, QueryMessage, RetryMessage, WaitMessage } from './telemetry.ts'
+export type {
+  CloseMessage,
+  ConnectMessage,
+  QueryMessage,
+  RetryMessage,
+  SlowMessage,
+  WaitMessage,
+} from './telemetry.ts'

@@ -28,6 +28,8 @@ export interface HealthCheck {
   readonly ms: number
   readonly critical: boolean
   readonly error?: string | undefined
+  /** Of what it is made of, the replicas of a pool for instance. */
+  readonly parts?: readonly HealthCheck[] | undefined
 }
 
 /** How all of them answered. */

@@ -45,6 +45,13 @@ export interface RetryMessage {
   readonly reason: string
 }
 
+/** A statement or transaction for a replica goes to the primary. */
+export interface FallbackMessage {
+  readonly pool: string
+  /** No replica is known to be fresh enough, none answers or the one that was to run it was lost, or it was in conflict with what that replayed. */
+  readonly reason: 'lag' | 'down' | 'conflict'
+}
+
 /** An HTTP exchange ended. `status` is 0 when no response came; `ok` means 200 to 299, received whole. */
 export interface HttpMessage {
   readonly origin: string
@@ -61,4 +68,5 @@ export const connectChannel: Channel = channel('code:connections:connect')
 export const closeChannel: Channel = channel('code:connections:close')
 export const waitChannel: Channel = channel('code:connections:wait')
 export const retryChannel: Channel = channel('code:connections:retry')
+export const fallbackChannel: Channel = channel('code:connections:fallback')
 export const httpChannel: Channel = channel('code:connections:http')

@@ -100,3 +100,17 @@ test('a close closes all at once, tells who held what, and ends', async () => {
   await lease[Symbol.asyncDispose]()
   expect(await manager.close()).toBe(report)
 })
+
+test('a server that takes fewer connections than the pools may open is told by warm', async () => {
+  const { url } = server
+  const pool = postgres({ connectionString: url, maxSize: 60 })
+  await using one = new ConnectionPoolManager({ one: pool })
+  await one.warm()
+  await using two = new ConnectionPoolManager({ one: pool, two: pool })
+  await expect(two.warm()).rejects.toMatchObject({
+    code: 'CONNECTIONS_TOO_MANY',
+    message: 'the pools may open 120 connections (maxSize), but the server takes 97',
+  })
+  await using wide = postgres({ connectionString: url, maxSize: 98 }).open()
+  await expect(wide.warm()).rejects.toMatchObject({ code: 'CONNECTIONS_TOO_MANY' })
+})

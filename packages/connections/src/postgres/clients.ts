@@ -75,7 +75,7 @@ export class Clients {
   /** Lends a connection for long, to be shared. Those who want one for themselves are not kept waiting by that. */
   async borrow(signal: AbortSignal): Promise<PostgresClient> {
     try {
-      return await this.#objects.acquire({ signal, label: sharedLabel, lasting: true })
+      return await this.#objects.acquire({ signal, timeoutMs: forEver, label: sharedLabel, lasting: true })
     } catch (error) {
       throw asConnectionsError(this.#name, error)
     }
@@ -88,7 +88,8 @@ export class Clients {
 
   /** Whether after this failure it is worth waiting: the server was there, and may be again. */
   mayPass(error: unknown): boolean {
-    if (!this.#everConnected || !(error instanceof ConnectionsError)) return false
+    if (!this.#everConnected || this.#options.isReplica === true) return false
+    if (!(error instanceof ConnectionsError)) return false
     if (error.code !== 'CONNECTIONS_REFUSED' && error.code !== 'CONNECTIONS_TIMEOUT') return false
     const { sqlState } = error
     // Shutting down, starting up, or full; anything else that the server says is an answer.
@@ -200,6 +201,8 @@ export class Clients {
   }
 }
 
+/** The statements that wait for it have limits of their own. */
+const forEver = 2 ** 31 - 1
 const sharedLabel = 'shared by statements'
 
 function isRefusal(cause: unknown): boolean {

@@ -7,6 +7,8 @@ import { checkStatement, type PostgresTypes } from './options.ts'
 export interface CursorOptions {
   /** Most rows in one batch, which is all that is held of the result. Integer from 1. @default 1_000 */
   readonly batchSize?: number | undefined
+  /** Whether it reads only, and may read from a replica, as a statement's option of that name. @default false */
+  readonly replica?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** How long the server may take for one batch, in milliseconds. @default `statementTimeoutMs` */
   readonly timeoutMs?: number | undefined

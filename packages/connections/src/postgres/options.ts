@@ -8,6 +8,7 @@ import {
   describe,
   withDefaults,
 } from '../check.ts'
+import { checkReplicas } from './replica-endpoint.ts'
 
 /** Where the server is, and how many connections it may be asked for. What is not given comes from `PGHOST` and its like. */
 export interface PostgresOptions {
@@ -20,6 +21,13 @@ export interface PostgresOptions {
   readonly database?: string | undefined
   /** `true`, or options of `node:tls`. @default false */
   readonly ssl?: boolean | ConnectionOptions | undefined
+  /**
+   * Streaming replicas of that server, for statements with `replica: true`: connection strings, or what differs from
+   * the primary's options. Each has a pool of its own, with the same limits. @default none
+   */
+  readonly replicas?: readonly (string | PostgresEndpoint)[] | undefined
+  /** How old the data of a replica may be that statements go to, in milliseconds, from 1. @default 1_000 */
+  readonly maxLagMs?: number | undefined
   /** The name in telemetry, messages and `pg_stat_activity`. @default the manager's name for it, or 'postgres-1', … */
   readonly name?: string | undefined
   /** Connections that `warm()` opens and idleness does not close. Integer from 0 to `maxSize`. @default 0 */
@@ -67,6 +75,12 @@ export interface PostgresOptions {
   readonly types?: PostgresTypes | undefined
 }
 
+/** Where a server is, and as whom to log in. */
+export type PostgresEndpoint = Pick<
+  PostgresOptions,
+  'connectionString' | 'host' | 'port' | 'user' | 'password' | 'database' | 'ssl'
+>
+
 export interface PostgresNotice {
   readonly severity?: string | undefined
   readonly code?: string | undefined
@@ -87,6 +101,12 @@ export interface QueryOptions {
    * only read are known without it. @default false
    */
   readonly idempotent?: boolean | undefined
+  /**
+   * Whether it reads only, and may read from a replica of which it is known that its data is at most `maxLagMs` old;
+   * when there is none, or it fails it, from the primary. Without meaning in a transaction or on a lease.
+   * @default false
+   */
+  readonly replica?: boolean | undefined
   /** Rows as objects, or as arrays in the order of `fields`. @default 'object' */
   readonly rowMode?: 'object' | 'array' | undefined
   /** Parsers for this statement's columns. @default the pool's */
@@ -108,6 +128,8 @@ export interface TransactionOptions {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined
   /** @default false */
   readonly readOnly?: boolean | undefined
+  /** Whether a `readOnly` one may run on a replica, as a statement's option of that name. @default false */
+  readonly replica?: boolean | undefined
   /** How often to run it again after a serialization failure or deadlock (SQLSTATE 40001, 40P01). @default 0 */
   readonly retries?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -151,9 +173,14 @@ const defaults = {
   adaptiveLimit: false,
   maxResultBytes: 268_435_456,
   slowMs: 1_000,
+  maxLagMs: 1_000,
 }
 
-export type CheckedOptions = Omit<PostgresOptions, keyof typeof defaults> & Readonly<typeof defaults>
+export type CheckedOptions = Omit<PostgresOptions, keyof typeof defaults> &
+  Readonly<typeof defaults> & {
+    /** Whether it is a replica's: nobody waits for one that is away, as the primary is there. */
+    readonly isReplica?: boolean | undefined
+  }
 
 export function checkOptions(options: PostgresOptions): CheckedOptions {
   const checked = withDefaults(defaults, options) as CheckedOptions
@@ -169,6 +196,8 @@ export function checkOptions(options: PostgresOptions): CheckedOptions {
   checkMs('statementTimeoutMs', checked.statementTimeoutMs)
   checkMs('idleTimeoutMs', checked.idleTimeoutMs)
   checkMs('slowMs', checked.slowMs)
+  checkMs('maxLagMs', checked.maxLagMs)
+  if (checked.replicas !== undefined) checkReplicas(checked.replicas)
   if (checked.leakAfterMs !== undefined) checkMs('leakAfterMs', checked.leakAfterMs)
   checkInteger('maxResultBytes', checked.maxResultBytes, 1)
   for (const name of ['multiplex', 'pgBouncer', 'adaptiveLimit'] as const) checkBoolean(name, checked[name])
@@ -182,7 +211,7 @@ export function checkOptions(options: PostgresOptions): CheckedOptions {
 export function checkStatement(
   text: string,
   values: readonly unknown[] | undefined,
-  { name, timeoutMs, rowMode }: QueryOptions,
+  { name, timeoutMs, rowMode, replica }: QueryOptions,
 ): void {
   checkString('text', text)
   if (values !== undefined) checkArray('values', values)
@@ -190,6 +219,7 @@ export function checkStatement(
   if (rowMode !== undefined && rowMode !== 'object' && rowMode !== 'array') {
     throw new TypeError(`rowMode must be 'object' or 'array', got ${describe(rowMode)}`)
   }
+  if (replica !== undefined) checkBoolean('replica', replica)
   if (name === undefined) return
   checkString('name', name)
   if (name === '' || name.startsWith('code_')) {

@@ -1,6 +1,8 @@
 import type { PoolStats } from '@code/pool'
+import { checkCapacities } from '../capacity.ts'
 import { checkMs } from '../check.ts'
 import type {
+  Capacity,
   ConnectionLease,
   ConnectionPool,
   Driver,
@@ -14,7 +16,7 @@ import { retryChannel, type RetryMessage } from '../telemetry.ts'
 import type { PostgresClient } from './client.ts'
 import { Clients } from './clients.ts'
 import type { CopyResult, CopyRows } from './copy-in.ts'
-import { Cursor, type CursorOptions, type PostgresCursor } from './cursor.ts'
+import { Cursor, type CursorHost, type CursorOptions, type PostgresCursor } from './cursor.ts'
 import { brief } from './failures.ts'
 import { Listening } from './listen.ts'
 import type { ListenOptions, PostgresListener } from './listener.ts'
@@ -30,6 +32,7 @@ import {
 } from './options.ts'
 import { Multiplexer } from './multiplexer/multiplexer.ts'
 import { PgPoolAdapter } from './pg-pool/pg-pool-adapter.ts'
+import { refusedWrite, Replicas, type ReplicaStats, type TimeLeft } from './replicas.ts'
 import { LentSession, type PostgresSession } from './postgres-session.ts'
 import { StatementLog } from './statement-log.ts'
 import { textOf, type SqlTag } from './sql.ts'
@@ -52,7 +55,10 @@ export type PostgresStats = PoolStats &
     failures: number
     /** Transactions run again. */
     retries: number
-  }>
+    /** What was for a replica and went to the primary. */
+    fallbacks: number
+  }> &
+  ReplicaStats
 
 /** Connections to one Postgres server, opened on demand up to `maxSize` and kept for the next caller. */
 export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSession>, AsyncDisposable {
@@ -62,7 +68,16 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
   readonly #log: StatementLog
   readonly #multiplexer: Multiplexer | undefined
   // What the object pool's own instrument does not tell.
-  readonly #traffic = { stats: () => ({ ...this.#log.counts, retries: this.#retries }) }
+  readonly #traffic = {
+    stats: () => ({
+      ...this.#log.counts,
+      retries: this.#retries,
+      waiting: this.#waiting,
+      fallbacks: this.#replicas?.fallbacks ?? 0,
+      ...this.#replicas?.stats(),
+    }),
+  }
+  readonly #replicas: Replicas | undefined
   readonly #unregister: () => void
   #retries = 0
   readonly #listening = new Listening({
@@ -79,6 +94,7 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     this.#log = new StatementLog(name, options.slowMs)
     this.#clients = new Clients(name, options, this.#log, () => this.#multiplexer?.yieldLine())
     if (options.multiplex) this.#multiplexer = this.#multiplex()
+    if (options.replicas?.length) this.#replicas = this.#openReplicas(options)
     this.#unregister = registerInstrument('connections', name, this.#traffic)
   }
 
@@ -87,13 +103,8 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     values?: readonly unknown[],
     options: QueryOptions = {},
   ): Promise<QueryResult<R>> {
-    if (this.#multiplexer === undefined) return this.#runAlone<R>(text, values, options)
-    try {
-      checkStatement(text, values, options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    return this.#multiplexer.query(text, values, options) as Promise<QueryResult<R>>
+    if (options.replica === true && this.#options.isReplica !== true) return this.#read(text, values, options)
+    return this.#query(text, values, options)
   }
 
   readonly sql: SqlTag = (strings, ...values) => this.query(textOf(strings), values)
@@ -104,13 +115,11 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     options: CursorOptions = {},
   ): PostgresCursor<R> {
     return new Cursor<R>(text, values, options, async () => {
-      const client = await this.#clients.take({ signal: options.signal }, { label: `cursor: ${brief(text)}` })
-      return {
-        client,
-        turn: (_, step) => step(),
-        isOver: () => false,
-        giveBack: () => this.#clients.giveBack(client),
-      }
+      const { signal } = options
+      const open = (pool: PostgresPool): Promise<CursorHost> =>
+        pool.#hostCursor(text, signal, options.replica)
+      if (options.replica !== true || this.#replicas === undefined) return open(this)
+      return this.#replicas.run(open, () => open(this), { signal })
     })
   }
 
@@ -133,25 +142,17 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     work: (session: PostgresSession) => R | Promise<R>,
     options: TransactionOptions = {},
   ): Promise<R> {
-    const transaction = new Transaction(this.name, options)
-    const { signal } = transaction
-    try {
-      for (;;) {
-        try {
-          return await this.#with({ signal }, (client) => transaction.attempt(client, work))
-        } catch (error) {
-          const reason = transaction.retryReason(error)
-          if (reason === undefined) throw error
-          this.#retries++
-          if (retryChannel.hasSubscribers) {
-            retryChannel.publish({ pool: this.name, reason } satisfies RetryMessage)
-          }
-          await transaction.pause()
-        }
-      }
-    } finally {
-      transaction[Symbol.dispose]()
+    if (options.replica !== true || this.#replicas === undefined) return this.#transact(work, options)
+    let begun = false
+    const watched = (session: PostgresSession): R | Promise<R> => {
+      begun = true
+      return work(session)
     }
+    return this.#replicas.run(
+      (pool) => pool.transaction(watched, options),
+      (left) => this.#transact(work, { ...options, ...left }),
+      { ...options, mayMove: () => !begun },
+    )
   }
 
   /**
@@ -196,14 +197,29 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     return this.#listening.listen(channel, options)
   }
 
-  /** Connects until `minSize` connections are open, at least one. */
+  /**
+   * Connects until `minSize` connections are open, at least one, and checks that the server takes `maxSize`.
+   * @throws {ConnectionsError} CONNECTIONS_TOO_MANY when it does not; CONNECTIONS_REFUSED, CONNECTIONS_TIMEOUT
+   */
   async warm({ signal }: WarmOptions = {}): Promise<void> {
+    const replicas = this.#replicas?.warm({ signal })
     await unlessAborted(this.#clients.warm(Math.max(1, this.#options.minSize)), signal)
+    await unlessAborted(Promise.resolve(replicas), signal)
+    const capacity = await this.capacity({ signal })
+    if (capacity !== undefined) checkCapacities([capacity])
+  }
+
+  /** How many connections the pool may open, and how many the server takes of it. Behind PgBouncer that is not known. */
+  async capacity({ signal }: WarmOptions = {}): Promise<Capacity | undefined> {
+    if (this.#options.pgBouncer) return undefined
+    const { rows } = await this.#runAlone<Omit<Capacity, 'wanted'>>(capacityText, [], { signal })
+    return { ...rows[0]!, wanted: this.#options.maxSize }
   }
 
   /** Asks the server for a sign of life. Never rejects. */
   async health({ signal, timeoutMs = 2_000 }: HealthOptions = {}): Promise<HealthCheck> {
     checkMs('timeoutMs', timeoutMs)
+    const replicas = this.#replicas?.health({ signal, timeoutMs })
     const { name } = this
     const startedAt = performance.now()
     let error: string | undefined
@@ -213,20 +229,29 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
       error = (cause instanceof Error ? cause.message : String(cause)).replace(`${name}: `, '')
     }
     const ms = performance.now() - startedAt
-    return Object.freeze({ name, ok: error === undefined, ms, critical: true, ...(error && { error }) })
+    const parts = await replicas
+    return Object.freeze({
+      name,
+      ok: error === undefined,
+      ms,
+      critical: true,
+      ...(error && { error }),
+      ...(parts && { parts }),
+    })
   }
 
   stats(): PostgresStats {
     const own = this.#clients.stats()
-    // A line with nothing under way is as good as idle, and one that is asked for is nobody's wait.
-    const { idle = 0, coming = 0 } = this.#multiplexer?.lines ?? {}
-    const queued = this.#multiplexer?.queued ?? 0
+    const traffic = this.#traffic.stats()
+    // A line with nothing under way is as good as idle.
+    const idle = this.#multiplexer?.lines.idle ?? 0
     return Object.freeze({
       ...own,
+      ...traffic,
       idle: own.idle + idle,
       inUse: own.inUse - idle,
-      waiting: Math.max(0, own.waiting - coming) + queued,
-      ...this.#traffic.stats(),
+      waiting: own.waiting + traffic.waiting,
+      timeouts: own.timeouts + traffic.timeouts,
     })
   }
 
@@ -247,20 +272,106 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     const startedAt = performance.now()
     const multiplexer = this.#multiplexer
     void multiplexer?.close()
+    const closing = this.#replicas?.close({ deadlineMs })
     this.#listening.close()
     const { closed, holders } = await this.#clients.close(deadlineMs)
     this.#unregister()
     const pending = multiplexer?.pending() ?? []
     multiplexer?.abandon()
     await this.#clients.dropAll()
+    const replicas = (await closing) ?? []
     return Object.freeze({
-      closed,
+      closed: closed && replicas.every((report) => report.closed),
       ms: performance.now() - startedAt,
       holders: Object.freeze(
-        [...holders.map((holder) => ({ ...holder, label: holder.label ?? this.name })), ...pending].map(
-          (holder) => Object.freeze(holder),
-        ),
+        [
+          ...holders.map((holder) => ({ ...holder, label: holder.label ?? this.name })),
+          ...pending,
+          ...replicas.flatMap((report) => report.holders),
+        ].map((holder) => Object.freeze(holder)),
       ),
+    })
+  }
+
+  async #transact<R>(
+    work: (session: PostgresSession) => R | Promise<R>,
+    options: TransactionOptions,
+  ): Promise<R> {
+    const transaction = new Transaction(this.name, options)
+    const { signal } = transaction
+    try {
+      for (;;) {
+        try {
+          return await this.#with({ signal }, (client) => transaction.attempt(client, work))
+        } catch (error) {
+          const reason = transaction.retryReason(error)
+          if (reason === undefined) throw error
+          this.#retries++
+          if (retryChannel.hasSubscribers) {
+            retryChannel.publish({ pool: this.name, reason } satisfies RetryMessage)
+          }
+          await transaction.pause()
+        }
+      }
+    } finally {
+      transaction[Symbol.dispose]()
+    }
+  }
+
+  #query<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: QueryOptions,
+  ): Promise<QueryResult<R>> {
+    if (this.#multiplexer === undefined) return this.#runAlone<R>(text, values, options)
+    try {
+      checkStatement(text, values, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#multiplexer.query(text, values, options) as Promise<QueryResult<R>>
+  }
+
+  async #hostCursor(
+    text: string,
+    signal: AbortSignal | undefined,
+    readOnly: boolean | undefined,
+  ): Promise<CursorHost> {
+    const client = await this.#clients.take({ signal }, { label: `cursor: ${brief(text)}` })
+    client.wire.readOnly = readOnly === true && !this.#options.pgBouncer
+    return {
+      client,
+      turn: (_, step) => step(),
+      isOver: () => false,
+      giveBack: () => this.#clients.giveBack(client),
+    }
+  }
+
+  /** Runs a statement on a replica if there is one that is fit, else here; in either place it only reads. */
+  async #read<R>(
+    text: string,
+    values: readonly unknown[] | undefined,
+    options: QueryOptions,
+  ): Promise<QueryResult<R>> {
+    checkStatement(text, values, options)
+    const here = (left?: TimeLeft): Promise<QueryResult<R>> =>
+      this.#query<R>(text, values, { ...options, ...left })
+    try {
+      if (this.#replicas === undefined) return await here()
+      return await this.#replicas.run((pool) => pool.query<R>(text, values, options), here, options)
+    } catch (error) {
+      throw refusedWrite(this.name, text, error)
+    }
+  }
+
+  #openReplicas(options: CheckedOptions): Replicas {
+    return new Replicas(options, {
+      name: this.name,
+      primary: { query: (text, values, rest) => this.#query(text, values, rest) },
+      open: (name, own) => {
+        const pool = new PostgresPool(name, own)
+        return { pool, abandon: (error) => pool.#multiplexer?.abandon(error) }
+      },
     })
   }
 
@@ -269,6 +380,11 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     values: readonly unknown[] | undefined,
     options: QueryOptions,
   ): Promise<QueryResult<R>> {
+    if (options.replica === true && this.#options.isReplica !== true) {
+      const { signal, timeoutMs, replica: _, ...rest } = options
+      const once = (session: PostgresSession) => session.query<R>(text, values, rest)
+      return this.#transact(once, { signal, timeoutMs, readOnly: true })
+    }
     return this.#with(options, (client, timeoutMs) =>
       client.query<R>(text, values, { ...options, timeoutMs }),
     )
@@ -289,6 +405,12 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     })
   }
 
+  /** Statements that wait, besides those for which a line is asked for: the object pool counts these. */
+  get #waiting(): number {
+    const { queued = 0, lines } = this.#multiplexer ?? {}
+    return Math.max(0, queued - (lines?.coming ?? 0))
+  }
+
   /** Runs `work` with a connection, and what is left of the time for it. */
   async #with<R>(
     { signal, timeoutMs }: GetConnectionOptions,
@@ -305,5 +427,11 @@ export class PostgresPool implements PostgresSession, ConnectionPool<PostgresSes
     }
   }
 }
+
+/** Two pools have one server when it started at the same microsecond. Reserved places are for administrators. */
+const capacityText = `select pg_postmaster_start_time()::text as server,
+  current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int
+    - coalesce(current_setting('reserved_connections', true), '0')::int as available`
 
 let unnamed = 0

@@ -5,11 +5,13 @@ import { queryChannel, slowChannel, type QueryMessage, type SlowMessage } from '
 export interface StatementCounts {
   statements: number
   failures: number
+  /** Statements that waited for a shared connection in vain. */
+  timeouts: number
 }
 
 /** Counts a pool's statements, and tells on the channels how each ended and which were slow. */
 export class StatementLog {
-  readonly counts: StatementCounts = { statements: 0, failures: 0 }
+  readonly counts: StatementCounts = { statements: 0, failures: 0, timeouts: 0 }
   readonly #pool: string
   readonly #slowMs: number
 

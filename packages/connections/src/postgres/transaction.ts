@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkInteger, checkMs, describe } from '../check.ts'
+import { checkBoolean, checkInteger, checkMs, describe } from '../check.ts'
 import { ConnectionsError } from '../errors.ts'
 import type { PostgresClient } from './client.ts'
 import type { TransactionOptions } from './options.ts'
@@ -15,7 +15,11 @@ export class Transaction implements Disposable {
   #attempts = 0
 
   constructor(pool: string, options: TransactionOptions) {
-    const { isolation, readOnly = false, retries = 0, signal, timeoutMs } = options
+    const { isolation, readOnly = false, replica = false, retries = 0, signal, timeoutMs } = options
+    checkBoolean('replica', replica)
+    if (replica && (!readOnly || isolation === 'serializable')) {
+      throw new TypeError(`replica: true needs readOnly: true, and cannot be serializable`)
+    }
     checkInteger('retries', retries, 0)
     if (isolation !== undefined && !isolations.includes(isolation)) {
       throw new TypeError(`isolation must be one of ${isolations.join(', ')}, got ${describe(isolation)}`)

@@ -9,15 +9,23 @@ import type { Sent } from './sent.ts'
  */
 export function interrupt(line: Line): void {
   const { head } = line
-  if (head === undefined || line.interrupted !== undefined) return
+  if (head === undefined || line.interrupted === head) return
   const { wire } = line.client
+  // One that was answered before it could be interrupted has left a line that nobody else will get.
+  if (line.interrupted === undefined) line.seals++
   line.interrupted = head
-  line.seals++
   void wire.cancel()
-  const timer = setTimeout(() => {
-    if (line.head === head)
+  const startedAt = performance.now()
+  const timer = setInterval(() => {
+    if (line.head !== head || wire.lostBy !== undefined) return clearInterval(timer)
+    if (performance.now() - startedAt < graceMs) {
+      // It came before the statement had begun, as it seems. Two may hit two: nobody new comes to this line.
+      line.leave('broken')
+      void wire.cancel()
+    } else {
       wire.drop(new Error('a statement on it was given up, and the server did not stop'))
-  }, graceMs)
+    }
+  }, againMs)
   timer.unref()
 }
 
@@ -27,10 +35,13 @@ export function interrupt(line: Line): void {
  */
 export function interruptAnswered(line: Line, sent: Sent): void {
   if (line.interrupted !== sent) return
-  if (serverError(sent.failure?.error)?.code === '57014') {
+  if (line.leaving !== 'broken' && serverError(sent.failure?.error)?.code === '57014') {
     line.interrupted = undefined
     line.seals--
   } else {
     line.leave('broken')
   }
 }
+
+/** How long the server may take to heed an interrupt before it is sent another. */
+const againMs = graceMs / 10

@@ -24,9 +24,9 @@ export function inspect(line: Line, now: number): readonly Sent[] {
 }
 
 /** Whether it does no harm when its statement runs once more, besides this copy. */
-export function repeatable({ statement, line }: Sent): boolean {
+export function repeatable({ statement, line, writes }: Sent): boolean {
   if (statement.options.idempotent === true) return true
-  return line.guarded && statement.profile.kind === 'shared' && !statement.profile.hasSideEffects
+  return line.guarded && !writes && !statement.profile.hasSideEffects
 }
 
 function mayBeCopied(sent: Sent): boolean {

@@ -15,6 +15,8 @@ export class Sent extends Answer {
   /** Whether the server has to parse it first. */
   readonly parses: boolean
   readonly sentAt: number
+  /** Whether the server was told, on a guarded line, that it writes. */
+  readonly writes: boolean
   /** It has stood at the head of its line for too long. */
   stuck = false
   /** How many times it was seen standing there for too long. */
@@ -30,6 +32,7 @@ export class Sent extends Answer {
     share: number,
     exclusive: boolean,
     parses: boolean,
+    writes: boolean,
   ) {
     super(format)
     this.statement = statement
@@ -39,6 +42,7 @@ export class Sent extends Answer {
     this.exclusive = exclusive
     this.workMs = statement.profile.cost.meanMs
     this.parses = parses
+    this.writes = writes
   }
 
   /** Since when the server has worked on it, if it is the head of its line. */

@@ -8,7 +8,7 @@ export type TextKind = 'shared' | 'write' | 'own' | 'session'
 export function kindOf(text: string): TextKind {
   const word = firstWord.exec(text)?.[1]?.toLowerCase() ?? ''
   if (sessionWords.has(word)) return 'session'
-  if (word === 'create' && /^[^(]*\b(temp|temporary)\b/i.test(text)) return 'session'
+  if (word === 'create' && temporary.test(text)) return 'session'
   if (!sharedWords.has(word) || severalStatements.test(text)) return 'own'
   return writeWords.has(word) ? 'write' : 'shared'
 }
@@ -19,6 +19,9 @@ export function hasSideEffects(text: string): boolean {
 }
 
 const firstWord = /^(?:[\s(;]+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([a-z]+)/i
+/** What makes something that lives as long as the session; a table or column of the name `temp` does not. */
+const temporary =
+  /^(?:\s+|--.*|\/\*[^]*?\*\/|\b(?:create|or|replace|local|global)\b)+temp(?:orary)?\b|^[^('$]*\bpg_temp\s*\./i
 const severalStatements = /;\s*[^\s;]/
 const sessionWords = new Set([
   'begin',

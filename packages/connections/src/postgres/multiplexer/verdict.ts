@@ -26,9 +26,9 @@ export function judge(sent: Sent, maxLines: number): Verdict {
   switch (error?.code) {
     case '25006': // read_only_sql_transaction: one for a replica may not write anywhere
       if (statement.options.replica === true) return 'failed'
-      return line.guarded && statement.profile.kind === 'shared' ? 'write' : 'failed'
+      return line.guarded && !sent.writes ? 'write' : 'failed'
     case '57014': // query_canceled: it was rolled back, but perhaps another one was meant
-      return line.interrupted !== undefined && mayTryAgain ? 'again' : 'failed'
+      return (line.interrupted !== undefined || line.leaving === 'broken') && mayTryAgain ? 'again' : 'failed'
     case '26000': // invalid_sql_statement_name: parsing it failed just before, or somebody deallocated it
       return mayTryAgain ? 'again' : 'failed'
     case '25001': // active_sql_transaction: not possible behind the prelude of a write

@@ -14,8 +14,7 @@ export class CommandTags {
   #latest: CommandTag = { text: '', command: '', rowCount: null }
 
   read(buffer: Buffer, start: number, end: number): CommandTag {
-    if (end === start || buffer[end - 1] !== 0)
-      throw protocolError('the server sent a text without an end')
+    if (end === start || buffer[end - 1] !== 0) throw protocolError('the server sent a text without an end')
     if (!isText(this.#latest.text, buffer, start, end - 1)) {
       this.#latest = takenApart(buffer.toString('latin1', start, end - 1))
     }
