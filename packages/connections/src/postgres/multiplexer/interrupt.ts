@@ -11,37 +11,55 @@ export function interrupt(line: Line): void {
   const { head } = line
   if (head === undefined || line.interrupted === head) return
   const { wire } = line.client
-  // One that was answered before it could be interrupted has left a line that nobody else will get.
   if (line.interrupted === undefined) line.seals++
   line.interrupted = head
-  void wire.cancel()
+  cancel(line)
   const startedAt = performance.now()
   const timer = setInterval(() => {
     if (line.head !== head || wire.lostBy !== undefined) return clearInterval(timer)
-    if (performance.now() - startedAt < graceMs) {
-      // It came before the statement had begun, as it seems. Two may hit two: nobody new comes to this line.
-      line.leave('broken')
-      void wire.cancel()
-    } else {
-      wire.drop(new Error('a statement on it was given up, and the server did not stop'))
-    }
+    // The first may have come before the statement had begun.
+    if (performance.now() - startedAt < graceMs) cancel(line)
+    else wire.drop(new Error('a statement on it was given up, and the server did not stop'))
   }, againMs)
   timer.unref()
 }
 
-/**
- * Something on an interrupted line was answered. If the one that was meant was cut short (57014), the interrupt is
- * used up; else it may hit whoever comes next, so that the line is of no more use.
- */
+/** An interrupt that its statement did not feel may hit whoever comes next: the line is of no more use. */
 export function interruptAnswered(line: Line, sent: Sent): void {
   if (line.interrupted !== sent) return
-  if (line.leaving !== 'broken' && serverError(sent.failure?.error)?.code === '57014') {
-    line.interrupted = undefined
-    line.seals--
-  } else {
-    line.leave('broken')
-  }
+  if (wasCutShort(sent)) end(line)
+  else line.leave('broken')
 }
 
-/** How long the server may take to heed an interrupt before it is sent another. */
+/** Whether an interrupt that was meant for another may have hit this one. */
+export function mayBeHitForAnother({ line, sentAt }: Sent): boolean {
+  return line.interrupted !== undefined || line.leaving === 'broken' || sentAt <= line.interruptedUntil
+}
+
+/**
+ * Postgres signals a backend twice for one request (signal_child in its postmaster.c), the second time perhaps when
+ * it is at the next statement already. It has done so when it hangs up on the request.
+ */
+function cancel(line: Line): void {
+  line.cancels++
+  void line.client.wire.cancel().then(() => {
+    line.cancels--
+    end(line)
+  })
+}
+
+/** The interrupt is over when the statement that was meant has been cut short, and no signal is to come. */
+function end(line: Line): void {
+  const { interrupted } = line
+  if (interrupted === undefined || line.cancels > 0 || !wasCutShort(interrupted)) return
+  line.interrupted = undefined
+  line.interruptedUntil = performance.now()
+  line.seals--
+}
+
+function wasCutShort(sent: Sent): boolean {
+  return serverError(sent.failure?.error)?.code === '57014'
+}
+
+/** How long the server may take to heed a request before it is sent another. */
 const againMs = graceMs / 10

@@ -26,6 +26,9 @@ export class Line {
   readonly openedAt: number = performance.now()
   /** The server was asked to interrupt this one; until it is answered, nobody knows whom that hits. */
   interrupted: Sent | undefined
+  /** How many requests to interrupt are on their way, and when the last was over. */
+  cancels = 0
+  interruptedUntil = -Infinity
   /** What it holds is finished, and it is returned then: broken or not. */
   leaving: 'whole' | 'broken' | undefined
 

@@ -1,5 +1,6 @@
 import { leavesState } from '../session-state.ts'
 import { serverError } from '../wire/server-error.ts'
+import { mayBeHitForAnother } from './interrupt.ts'
 import { repeatable } from './rescue.ts'
 import type { Sent } from './sent.ts'
 
@@ -28,7 +29,7 @@ export function judge(sent: Sent, maxLines: number): Verdict {
       if (statement.options.replica === true) return 'failed'
       return line.guarded && !sent.writes ? 'write' : 'failed'
     case '57014': // query_canceled: it was rolled back, but perhaps another one was meant
-      return (line.interrupted !== undefined || line.leaving === 'broken') && mayTryAgain ? 'again' : 'failed'
+      return mayBeHitForAnother(sent) ? 'again' : 'failed'
     case '26000': // invalid_sql_statement_name: parsing it failed just before, or somebody deallocated it
       return mayTryAgain ? 'again' : 'failed'
     case '25001': // active_sql_transaction: not possible behind the prelude of a write
