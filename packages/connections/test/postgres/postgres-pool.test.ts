@@ -251,6 +251,9 @@ test('a pool is among the instruments of the process until it is closed', async 
     statements: 1,
     failures: 0,
     retries: 0,
+    waiting: 0,
+    timeouts: 0,
+    fallbacks: 0,
   })
   await db.close()
   expect([...instruments().keys()].filter((key) => key.endsWith(':instrumented'))).toEqual([])
