@@ -21,17 +21,20 @@ export class Binder {
   readonly #maxLines: number
   readonly #isolate: boolean
   readonly #forecast: WaitForecast
+  /** The texts of which some wait. In a round, those that are still to be looked at, by the age of their oldest. */
   readonly #waiting: Profile[] = []
-  #round = 0
+  #queued = 0
+  /** Which of them is looked at next. */
+  #at = 0
   #lanes = 1
-  #lanesWanted = 1
   /** Who was shared last, and when somebody else was. */
   #lastShared: Profile | undefined
   #lastSharedAt = -Infinity
   #othersSharedAt = -Infinity
-  /** In this round: whether a statement to be shared, or one for itself, found no line. */
+  /** In this round: whether one to be shared found no room, whether another line is wanted, whether none is open. */
   #foundNoRoom = false
   #foundNoLine = false
+  #noneOpen = false
 
   constructor(maxLines: number, fairness: 'equal' | 'isolate') {
     this.#maxLines = maxLines
@@ -39,14 +42,14 @@ export class Binder {
     this.#forecast = new WaitForecast(Math.max(1, maxLines - 1))
   }
 
-  /** Whether anything waits. */
-  get waiting(): boolean {
-    return this.#waiting.length > 0
+  /** How many wait. */
+  get queued(): number {
+    return this.#queued
   }
 
   /** Whether something waits that another line would help, seen in the round before. */
   get wantsLine(): boolean {
-    return this.#foundNoLine || (this.#foundNoRoom && this.lines.length < this.#lanesWanted)
+    return this.#foundNoLine
   }
 
   /** Whether something to be shared found no room in the round before. */
@@ -60,16 +63,23 @@ export class Binder {
   }
 
   add(statement: Statement): void {
-    const { profile } = statement
-    if (profile.first === undefined) this.#waiting.push(profile)
-    profile.push(statement)
+    this.#list(statement.profile)
+    this.#queued++
+    statement.profile.push(statement)
   }
 
-  /** Queues one again that was sent, in front of those of its text. */
+  /** Queues one again that was sent, at its place among those of its text. */
   addAgain(statement: Statement): void {
-    const { profile } = statement
-    if (profile.first === undefined && !this.#waiting.includes(profile)) this.#waiting.push(profile)
-    profile.putBack(statement)
+    this.#list(statement.profile)
+    this.#queued++
+    statement.profile.putBack(statement)
+  }
+
+  /** Lets one wait no longer, if it does. */
+  withdraw(statement: Statement): void {
+    if (!statement.queued) return
+    this.#queued--
+    statement.profile.withdraw(statement)
   }
 
   /** All that wait, in no order. */
@@ -79,45 +89,73 @@ export class Binder {
 
   /** Begins a round: what found no line in the last one may find one now. */
   begin(now: number): void {
-    this.#round++
+    this.#at = 0
     this.#foundNoRoom = false
     this.#foundNoLine = false
+    this.#noneOpen = false
+    this.#sort()
     if (!this.#isolate) this.#forecast.update(now, this.#waiting)
   }
 
+  /** The next to be sent, until there is none in this round. */
   next(now: number): Binding | undefined {
-    for (;;) {
-      const profile = this.#oldest(now)
-      if (profile === undefined) return undefined
+    const { holdMs } = this.#forecast
+    for (; this.#at < this.#waiting.length && !this.#noneOpen; this.#at++) {
+      const profile = this.#waiting[this.#at]!
+      const { first } = profile
+      if (first === undefined) continue
       const exclusive = profile.needsOwnLine
+      if (!exclusive && holdMs > 0 && now - first.arrivedAt < holdMs) continue
       const line = exclusive ? this.#lineAlone(profile, now) : this.#lineShared(profile)
-      if (line === undefined) {
-        profile.blockedIn = this.#round
-        continue
-      }
+      if (line === undefined) continue
       if (!exclusive) this.#noteShared(profile, now)
       const share = exclusive ? 1 : 1 / profile.cost.depth
-      return { statement: profile.shift(), line, exclusive, share }
+      this.#queued--
+      const statement = profile.shift()
+      this.#sink(profile)
+      return { statement, line, exclusive, share }
     }
+    return undefined
   }
 
-  #oldest(now: number): Profile | undefined {
-    const { holdMs } = this.#forecast
-    let oldest: Profile | undefined
-    let order = Infinity
-    for (let i = 0; i < this.#waiting.length; i++) {
-      const profile = this.#waiting[i]!
-      const first = profile.first
+  #list(profile: Profile): void {
+    if (profile.listed) return
+    profile.listed = true
+    this.#waiting.push(profile)
+  }
+
+  /** Drops the texts of which none waits any more. The others are in order as a rule. */
+  #sort(): void {
+    const waiting = this.#waiting
+    let kept = 0
+    let latest = -1
+    let sorted = true
+    for (const profile of waiting) {
+      const { first } = profile
       if (first === undefined) {
-        this.#waiting[i--] = this.#waiting.at(-1)!
-        this.#waiting.pop()
-      } else if (first.order < order && profile.blockedIn !== this.#round) {
-        if (holdMs > 0 && now - first.arrivedAt < holdMs && !profile.needsOwnLine) continue
-        oldest = profile
-        order = first.order
+        profile.listed = false
+        continue
       }
+      if (first.order < latest) sorted = false
+      latest = first.order
+      waiting[kept++] = profile
     }
-    return oldest
+    waiting.length = kept
+    if (!sorted) waiting.sort((a, b) => a.first!.order - b.first!.order)
+  }
+
+  /** Brings the text whose oldest was taken behind those whose oldest is older now. */
+  #sink(profile: Profile): void {
+    const { first } = profile
+    if (first === undefined) return
+    const waiting = this.#waiting
+    let at = this.#at
+    for (; at + 1 < waiting.length; at++) {
+      const next = waiting[at + 1]!
+      if (next.first!.order > first.order) break
+      waiting[at] = next
+    }
+    waiting[at] = profile
   }
 
   /** The first line with room for one more, so that the same few lines are used. */
@@ -132,7 +170,9 @@ export class Binder {
       if (++seen >= lanes) break
     }
     this.#foundNoRoom = true
-    this.#lanesWanted = lanes
+    this.#noneOpen = seen === 0
+    // Those that are sealed are of no use to it, however many there are.
+    if (seen < lanes) this.#foundNoLine = true
     return undefined
   }
 
@@ -154,6 +194,7 @@ export class Binder {
       return best
     }
     this.#foundNoLine = true
+    this.#noneOpen = open === 0
     return undefined
   }
 
@@ -175,11 +216,15 @@ export class Binder {
     return profile.exclusive >= 3 + profile.okSinceFirstStuck
   }
 
-  /** Whether it may take even the last line: it is slow by nature, has waited for its part, and is not held up. */
+  /**
+   * Whether it may take even the last line: it is slow by nature, has waited for its part, and is not held up. Any
+   * other that nothing holds up may after a while: lines that long ones have for hours are no reason to fail it.
+   */
   #mayBorrow(profile: Profile, now: number): boolean {
     const { cost } = profile
-    if (this.#isolate || !cost.knownSlow || cost.meanMs > 100) return false
     const waitedMs = now - profile.first!.arrivedAt
+    if (waitedMs > reserveMs && profile.stuck.length === 0) return true
+    if (this.#isolate || !cost.knownSlow || cost.meanMs > 100) return false
     return waitedMs > Math.max(3, 0.5 * cost.meanMs) && !profile.overdue(now)
   }
 }

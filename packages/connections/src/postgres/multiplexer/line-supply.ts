@@ -14,6 +14,13 @@ export interface SupplyHandlers extends LineListener {
   onFailure(error: unknown): void
 }
 
+/** How many lines there are, how many of them have nothing to do, and how many have been asked for. */
+export interface LineCounts {
+  readonly open: number
+  readonly idle: number
+  readonly coming: number
+}
+
 /** Gets lines one after the other, as many again as there are at most, and gives back what is not needed. */
 export class LineSupply {
   readonly #source: ClientSource
@@ -40,9 +47,9 @@ export class LineSupply {
     this.#handlers = handlers
   }
 
-  /** How many have been asked for. */
-  get coming(): number {
-    return this.#coming
+  get counts(): LineCounts {
+    const idle = this.#lines.filter(({ inFlight }) => inFlight === 0).length
+    return { open: this.#lines.length, idle, coming: this.#coming }
   }
 
   /** Asks for one more, unless enough are coming: fast ones, since another may pass one that is stuck. */
@@ -66,8 +73,29 @@ export class LineSupply {
     if (at < 0) return
     this.#lines.splice(at, 1)
     line.client.wire.onLost = undefined
-    if (line.leaving === 'broken') line.client.wire.drop(new Error('a statement on it was interrupted'))
+    const isBroken = line.leaving === 'broken' || line.interrupted !== undefined
+    if (isBroken) line.client.wire.drop(new Error('a statement on it was interrupted'))
     this.#source.giveBack(line.client)
+  }
+
+  /**
+   * Gives one more back, as soon as it is empty, unless as many are on their way as are wanted. While it is used, the
+   * last one stays.
+   */
+  yieldLine(wanted: number, used: boolean): void {
+    const staying = this.#lines.filter(({ leaving }) => leaving === undefined)
+    if (this.#lines.length - staying.length >= wanted) return
+    if (staying.length === 1 && this.#maxLines > 1 && used) return
+    const [emptiest] = staying.toSorted((a, b) => a.inFlight - b.inFlight || a.workMs - b.workMs)
+    if (emptiest === undefined) return
+    emptiest.leave('whole')
+    if (emptiest.inFlight === 0) this.giveBack(emptiest)
+  }
+
+  /** Gives back those that nobody has needed for a while. */
+  giveBackIdle(now: number): void {
+    const idle = this.#lines.filter((line) => line.inFlight === 0 && now - line.lastAnswerAt > idleLineMs)
+    for (const line of idle) this.giveBack(line)
   }
 
   /** Asks for no more. */
@@ -91,3 +119,5 @@ export class LineSupply {
 
 /** After how long one that was asked for no longer counts as coming soon. */
 const patienceMs = 250
+/** How long a line is kept that nobody uses. */
+const idleLineMs = 20

@@ -19,8 +19,8 @@ export class Profile {
   okSinceLastStuck = 0
   /** Under way, in all. */
   inFlight = 0
-  /** For the binder: the round in which no line was found for it. */
-  blockedIn = 0
+  /** For the binder: whether it is among those in which something may wait. */
+  listed = false
   readonly #queue = new Fifo<Statement>()
   #settledInQueue = 0
 
@@ -38,7 +38,7 @@ export class Profile {
   get first(): Statement | undefined {
     for (;;) {
       const statement = this.#queue.first
-      if (statement === undefined || !statement.settled) return statement
+      if (statement === undefined || statement.queued) return statement
       this.#queue.shift()
       this.#settledInQueue--
     }
@@ -71,10 +71,16 @@ export class Profile {
     this.#queue.push(statement)
   }
 
-  /** Queues one again, in front. */
+  /** Queues one again that was sent, at its place: behind those that came before it. */
   putBack(statement: Statement): void {
+    const older: Statement[] = []
+    for (let first = this.first; first !== undefined && first.order < statement.order; first = this.first) {
+      older.push(first)
+      this.#queue.shift()
+    }
     statement.queued = true
     this.#queue.unshift(statement)
+    for (const one of older.toReversed()) this.#queue.unshift(one)
   }
 
   shift(): Statement {
@@ -85,13 +91,15 @@ export class Profile {
 
   /** Those that wait to be sent. */
   *waiting(): Iterable<Statement> {
-    for (const statement of this.#queue) if (!statement.settled) yield statement
+    for (const statement of this.#queue) if (statement.queued) yield statement
   }
 
-  /** One of those that wait was settled: it is skipped, and many such are cleared out. */
-  settledInQueue(): void {
-    if (++this.#settledInQueue < 32 || this.#settledInQueue < this.#queue.length / 2) return
-    this.#queue.keep((statement) => !statement.settled)
+  /** One of those that wait is settled elsewhere: it is skipped, and many such are cleared out. */
+  withdraw(statement: Statement): void {
+    statement.queued = false
+    const gone = ++this.#settledInQueue
+    if (this.first === undefined || gone < 32 || gone < this.#queue.length / 2) return
+    this.#queue.keep(({ queued }) => queued)
     this.#settledInQueue = 0
   }
 

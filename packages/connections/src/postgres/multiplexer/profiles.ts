@@ -1,6 +1,6 @@
 import { Profile } from './profile.ts'
 
-/** The profiles of the texts used last: at most `max`, besides those in use now. */
+/** The profiles of the texts used last: `max`, or as many as are in use. */
 export class Profiles {
   readonly #max: number
   readonly #byText = new Map<string, Profile>()
@@ -19,7 +19,7 @@ export class Profiles {
     let profile = this.#byText.get(text)
     if (profile === undefined) {
       profile = new Profile(text)
-      if (this.#byText.size >= this.#max) this.#forgetOldest()
+      if (this.#byText.size >= this.#max) this.#forgetOldest(this.#byText.size - this.#max + 1)
     } else {
       this.#byText.delete(text)
     }
@@ -28,11 +28,16 @@ export class Profiles {
     return profile
   }
 
-  #forgetOldest(): void {
+  /** Those in use are used last: looked at once, they are not in the way of the next search. */
+  #forgetOldest(count: number): void {
+    let looks = Math.min(count, looksAtOnce)
     for (const [text, profile] of this.#byText) {
-      if (!profile.unused) continue
+      if (looks-- === 0) return
       this.#byText.delete(text)
-      return
+      if (!profile.unused) this.#byText.set(text, profile)
     }
   }
 }
+
+/** After a crowd of texts in use, so many are looked at for each new one. */
+const looksAtOnce = 4

@@ -18,10 +18,11 @@ export function hasSideEffects(text: string): boolean {
   return sideEffects.test(text)
 }
 
-const firstWord = /^(?:[\s(;]+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([a-z]+)/i
+/** No part of it matches the same in two ways: a text that ends without a word would be tried in all of them. */
+const firstWord = /^(?:[\s(;]|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*([a-z]+)/i
 /** What makes something that lives as long as the session; a table or column of the name `temp` does not. */
 const temporary =
-  /^(?:\s+|--.*|\/\*[^]*?\*\/|\b(?:create|or|replace|local|global)\b)+temp(?:orary)?\b|^[^('$]*\bpg_temp\s*\./i
+  /^(?:\s|--.*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/|\b(?:create|or|replace|local|global)\b)+temp(?:orary)?\b|^[^('$]*\bpg_temp\s*\./i
 const severalStatements = /;\s*[^\s;]/
 const sessionWords = new Set([
   'begin',
