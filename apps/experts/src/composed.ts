@@ -1,4 +1,4 @@
-import { TieredCache } from '@code/cache-tiers'
+import { AsyncLRUCache, TieredCache } from '@code/cache-tiers'
 import { ConnectionPoolManager } from '@code/connections'
 import { getHttpSession } from '@code/connections/http'
 import { postgres } from '@code/connections/postgres'
@@ -8,11 +8,13 @@ import { getHealthMonitor, getMetricsCollector } from '@code/monitoring'
 import { startMonitoringServer } from '@code/monitoring/server'
 import { ObjectPool } from '@code/pool'
 import { ExpertClient, type Sources } from './expert-client.ts'
+import { followImports } from './follow-imports.ts'
 import { findPlacesSql, findPlacesValues, type Place } from './places.ts'
 import { Problem } from './problem.ts'
 import type { Question } from './question.ts'
 import { regionPath, type Region } from './region.ts'
 import { cachedAnswers, cachedForMs, questionLimitMs, type Service, type ServiceOptions } from './service.ts'
+import { showSlowStatements } from './slow-statements.ts'
 import { writeSpreadsheet, type Exceljs } from './spreadsheet.ts'
 
 const exceljs = new LazyImporter(import.meta).importModule<Exceljs>('exceljs')
@@ -29,21 +31,34 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
       'postgres',
       postgres({
         connectionString: databaseUrl,
+        // Statements share connections: four carry more of them than this process can ask, and the fewer of the
+        // server's processes have work at once, the more of a shared machine is left for this one. The fifth listens.
         minSize: 4,
-        maxSize: 10,
+        maxSize: 5,
+        // Nothing is waited for longer than a question is.
         connectTimeoutMs: questionLimitMs,
+        acquireTimeoutMs: questionLimitMs,
+        statementTimeoutMs: questionLimitMs,
+        leakAfterMs: questionLimitMs,
+        slowMs: questionLimitMs / 4,
       }),
     ),
     { name: 'connections' },
   )
-  const atlas = lifecycle.add(getHttpSession(atlasUrl), { name: 'atlas' })
+  const atlas = lifecycle.add(getHttpSession(atlasUrl, { maxConnections: 10 }), { name: 'atlas' })
   const clients = lifecycle.add(
     new ObjectPool({ name: 'experts', maxSize: 16, create: () => new ExpertClient() }),
   )
-  const answers = lifecycle.add(new TieredCache({ name: 'answers', l1: { maxSize: cachedAnswers } }))
+  const memory = new AsyncLRUCache({ name: 'answers-memory', maxSize: cachedAnswers })
+  const answers = lifecycle.add(new TieredCache({ name: 'answers', l1: memory }))
   await connections.warm()
 
   const database = connections.pool('postgres')
+  // Answers from before an import are wrong after it.
+  await lifecycle.add(
+    followImports(database, () => memory.clear()),
+    { name: 'imports' },
+  )
   const sources: Sources = {
     async findPlaces(text, signal) {
       return (await database.query<Place>(findPlacesSql, findPlacesValues(text), { signal })).rows
@@ -67,11 +82,9 @@ export async function openComposed({ databaseUrl, atlasUrl, cache }: ServiceOpti
 
   const metrics = getMetricsCollector()
   metrics.describe('experts_question_seconds', { help: 'Time to answer one question.', unit: 'seconds' })
+  lifecycle.add(showSlowStatements(metrics), { name: 'slow statements', phase: 'telemetry' })
   const health = getHealthMonitor()
-  health.register('postgres', () => database.query('select 1', [], { timeoutMs: 1000 }), {
-    critical: true,
-    timeoutMs: 1500,
-  })
+  health.register('postgres', () => database.health({ timeoutMs: 1000 }), { critical: true, timeoutMs: 1500 })
   health.register('lifecycle', () => lifecycle.ready, { critical: true })
   lifecycle.add(new GcMonitor(), { phase: 'telemetry' }).start()
   const monitoring = await lifecycle.add(startMonitoringServer({ port: 0 }), {

@@ -1,6 +1,6 @@
 import type { PostgresPool } from '@code/connections/postgres'
 import { StreamProcessor } from '@code/stream'
-import { placeKey } from './places.ts'
+import { importsChannel, placeKey } from './places.ts'
 
 /** How an import went. */
 export interface ImportReport {
@@ -15,7 +15,7 @@ const columns = ['id', 'key', 'name', 'country', 'region', 'lat', 'lng']
 
 /**
  * Streams a JSON array of cities into `experts.places`. All or nothing: it happens in one transaction beside
- * the old table, which goes only when the new one is complete.
+ * the old table, which goes only when the new one is complete; who listens to `importsChannel` hears of it.
  *
  * @throws {StreamError} with file, byte offset and reason when the file is not what it should be
  */
@@ -44,6 +44,7 @@ export async function importPlaces(
       await connection.query('analyze experts.places_new')
       await connection.query('drop table if exists experts.places')
       await connection.query('alter table experts.places_new rename to places')
+      await connection.query('select pg_notify($1, $2)', [importsChannel, String(copied.rows)])
       return copied.rows
     },
     { timeoutMs: 120_000 },

@@ -32,6 +32,21 @@ export const findPlacesSql = `
     where not exists (select from prefixed) and key % $1
     order by similarity(key, $1) desc, key, id limit 5)`
 
+/**
+ * The database's URL with what connections need for `findPlacesSql`: one plan for every question. Postgres would
+ * plan it anew for each, prepared or not, because it estimates less for a plan of a known key; but planning takes
+ * longer than finding.
+ */
+export function placesUrl(databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  const options = url.searchParams.getAll('options')
+  url.searchParams.set('options', [...options, '-c plan_cache_mode=force_generic_plan'].join(' '))
+  return url.href
+}
+
+/** Where Postgres tells, with the commit, that other places were imported. */
+export const importsChannel = 'experts.places'
+
 /** The parameters of `findPlacesSql` for a question. */
 export function findPlacesValues(text: string): [from: string, to: string] {
   const key = placeKey(text)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { listen } from './listen.ts'
+import { placesUrl } from './places.ts'
 import { createExpertsServer } from './server.ts'
 import { variants, type Service, type ServiceOptions, type Variant } from './service.ts'
 
@@ -16,7 +17,7 @@ const { values } = parseArgs({
 })
 
 const service = await open(variantOf(values.variant), {
-  databaseUrl: process.env['DATABASE_URL'] ?? '',
+  databaseUrl: placesUrl(process.env['DATABASE_URL'] ?? 'postgres://'),
   atlasUrl: process.env['ATLAS_URL'] ?? '',
   cache: !values['no-cache'],
 })

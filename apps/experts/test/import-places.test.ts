@@ -6,6 +6,7 @@ import { postgres } from '@code/connections/postgres'
 import { startPostgres } from '@code/testkit'
 import { expect, test } from 'vitest'
 import { importPlaces } from '../src/import-places.ts'
+import { importsChannel } from '../src/places.ts'
 
 const city = (name: string): object => ({ name, country: 'NO', admin1: '12', lat: '59.9', lng: '10.7' })
 
@@ -42,8 +43,13 @@ test('a file that is not what it should be leaves everything as it was', { timeo
     await expect(importPlaces(database, join(folder, 'missing.json'))).rejects.toThrow(/missing\.json/)
 
     await writeFile(file, whole)
+    await using imports = await database.listen(importsChannel)
     expect(await importPlaces(database, file)).toMatchObject({ rows: 5000 })
     expect(await names()).toHaveLength(5000)
+    for await (const { payload } of imports) {
+      expect(payload, 'only a complete import is told of').toBe('5000')
+      break
+    }
   } finally {
     await rm(folder, { recursive: true })
   }

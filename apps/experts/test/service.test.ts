@@ -72,6 +72,18 @@ test('SIGTERM ends the composed service in order, with the answers that are unde
   for (const each of served) expect(each).toMatchObject({ value: 200 })
 })
 
+test('the figures of its connections and statements are there to be read', async () => {
+  await using service = await stack.serve({ variant: 'composed' })
+  await fetch(service.origin + askPath('Oslo'))
+  const metrics = await (await fetch(`${service.monitoringUrl}/metrics`)).text()
+  const value = (name: string): number => Number(new RegExp(`^${name} (.+)$`, 'm').exec(metrics)?.[1])
+  expect(value('code_connections_statements{name="postgres"}')).toBeGreaterThan(0)
+  expect(value('code_connections_failures{name="postgres"}')).toBe(0)
+  expect(value('code_connections_retries{name="postgres"}')).toBe(0)
+  expect(value('code_pool_max_size{name="postgres"}')).toBeGreaterThan(1)
+  expect(value('code_pool_leaks{name="postgres"}')).toBe(0)
+})
+
 test('a wrong question gets a problem document', async () => {
   await using service = await stack.serve({ variant: 'composed' })
   const cases = [
