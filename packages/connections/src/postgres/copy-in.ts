@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkArray, checkString, describe } from '../check.ts'
 import { CopyText } from './copy-text.ts'
@@ -20,6 +19,9 @@ export interface CopyEvents {
   readonly onServerTurn: (isServers: boolean) => void
 }
 
+/** One is on its way while the next is written. */
+const maxUnderWay = 2
+
 /**
  * A `COPY … FROM STDIN`: the answer to `text`, during which it sends the rows in chunks as fast as the server
  * takes them, and ends with CopyDone, or with CopyFail when the rows fail.
@@ -27,19 +29,21 @@ export interface CopyEvents {
 export class CopyIn extends Answer {
   readonly text: string
   readonly #wire: Wire
-  readonly #columns: readonly string[]
   readonly #rows: CopyRows
   readonly #events: CopyEvents
   #sending = false
   #stopped = false
-  readonly #over = new AbortController()
+  readonly #chunks: CopyText
+  /** Chunks that the kernel has not taken yet. */
+  #underWay = 0
+  #onTaken: (() => void) | undefined
   #rowsFailure: { readonly error: unknown } | undefined
 
   constructor(wire: Wire, table: string, columns: readonly string[], rows: CopyRows, events: CopyEvents) {
     super({ rowMode: 'array', types: undefined, maxBytes: 0 })
     this.#wire = wire
     this.text = `copy ${quote(...table.split('.'))} (${columns.map((name) => quote(name)).join(', ')}) from stdin`
-    this.#columns = columns
+    this.#chunks = new CopyText(columns)
     this.#rows = rows
     this.#events = events
   }
@@ -62,8 +66,7 @@ export class CopyIn extends Answer {
 
   override fail(error: unknown): void {
     super.fail(this.#rowsFailure === undefined ? error : this.#rowsFailure.error)
-    this.#sending = false
-    this.#over.abort()
+    this.#stopSending()
   }
 
   override end(): void {
@@ -73,23 +76,23 @@ export class CopyIn extends Answer {
 
   async #send(): Promise<void> {
     try {
-      const text = new CopyText(this.#columns)
+      const chunks = this.#chunks
       // Two loops: awaiting each row of an array would cost more than encoding it.
       if (Symbol.asyncIterator in this.#rows) {
         for await (const row of this.#rows) {
           if (!this.#sending) return
-          text.append(row)
-          if (text.full) await this.#flush(text)
+          chunks.append(row)
+          if (chunks.full) await this.#flush()
         }
       } else {
         for (const row of this.#rows) {
-          text.append(row)
-          if (text.full) await this.#flush(text)
+          chunks.append(row)
+          if (chunks.full) await this.#flush()
           if (!this.#sending) return
         }
       }
       if (!this.#sending) return
-      if (!text.empty) this.#wire.copyData(text.take())
+      if (!chunks.empty) this.#sendChunk()
       this.#sending = false
       this.#wire.copyDone()
       this.#events.onServerTurn(true)
@@ -100,23 +103,34 @@ export class CopyIn extends Answer {
     }
   }
 
-  /** Waits until the server has taken the chunk, and lets others have the event loop between chunks. */
-  async #flush(text: CopyText): Promise<void> {
-    if (!this.#wire.copyData(text.take())) {
-      this.#events.onServerTurn(true)
-      try {
-        await once(this.#wire.stream, 'drain', { signal: this.#over.signal })
-      } catch {
-        // It is over; whoever goes on looks at `#sending` first.
-      }
-      if (this.#sending) this.#events.onServerTurn(false)
-    }
+  /** Sends a chunk, lets others have the event loop, and waits while the server takes nothing. */
+  async #flush(): Promise<void> {
+    this.#sendChunk()
     await nextTurn()
+    if (this.#underWay < maxUnderWay || !this.#sending) return
+    this.#events.onServerTurn(true)
+    await new Promise<void>((resolve) => (this.#onTaken = resolve))
+    this.#onTaken = undefined
+    if (this.#sending) this.#events.onServerTurn(false)
+  }
+
+  #sendChunk(): void {
+    const chunk = this.#chunks.take()
+    this.#underWay++
+    this.#wire.copyData(chunk, () => {
+      this.#underWay--
+      this.#chunks.giveBack(chunk)
+      this.#onTaken?.()
+    })
+  }
+
+  #stopSending(): void {
+    this.#sending = false
+    this.#onTaken?.()
   }
 
   #breakOff(): void {
-    this.#sending = false
-    this.#over.abort()
+    this.#stopSending()
     this.#wire.copyFail('given up by the client')
     this.#events.onServerTurn(true)
   }

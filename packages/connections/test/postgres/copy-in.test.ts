@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { postgres } from '../../src/postgres.ts'
@@ -32,6 +33,53 @@ test('many chunks arrive whole and in order', async () => {
     `select count(*)::int, sum(n)::int, bool_and(label = 'row ' || n) as whole from many`,
   )
   expect(rows).toEqual([{ count: 50_000, sum: 1_249_975_000, whole: true }])
+})
+
+test('every byte arrives right on a slow way that stops again and again', async () => {
+  await db.query('create table slow (n int, label text)')
+  await using proxy = await startProxy(server)
+  proxy.delay(2, 'toServer')
+  const { host, user, password, database } = server
+  await using db2 = postgres({ host, port: proxy.port, user, password, database, maxSize: 1 }).open()
+  let produced = 0
+  const enough = new AbortController()
+  function* source(): Iterable<unknown[]> {
+    for (; !enough.signal.aborted; produced++) yield [produced, labelOf(produced)]
+  }
+  const copy = db2.copyFrom('slow', ['n', 'label'], source())
+  for (let stops = 0; stops < 4; stops++) {
+    const start = produced
+    await vi.waitFor(() => expect(produced).toBeGreaterThan(start), 10_000)
+    proxy.stall('toServer')
+    let before = -1
+    await vi.waitFor(() => {
+      const seen = before
+      before = produced
+      expect(proxy.stats().toServer.heldBytes).toBeGreaterThan(0)
+      expect(produced).toBe(seen)
+    }, 10_000)
+    if (stops === 3) enough.abort()
+    proxy.resume('toServer')
+  }
+  expect(await copy).toEqual({ rows: produced })
+  const { rows } = await db.query(
+    `select count(*)::int, count(distinct n)::int as different, max(n) as last,
+      bool_and(label = repeat(md5(n::text), 1 + n % 40)) as whole
+    from slow`,
+  )
+  expect(rows).toEqual([{ count: produced, different: produced, last: produced - 1, whole: true }])
+})
+
+test('rows longer than a chunk arrive among short ones', async () => {
+  await db.query('create table long (n int, label text)')
+  const lengths = [1, 100_000, 3, 2_000_000, 40_000, 40_000, 5, 300_000, 0]
+  const rows = lengths.map((length, n) => [n, 'ø\\\t'.repeat(length)])
+  expect(await db.copyFrom('long', ['n', 'label'], rows)).toEqual({ rows: 9 })
+  const { rows: wrong } = await db.query(
+    `select n from long where label <> repeat(E'ø\\\\\\t', ($1::int[])[n + 1])`,
+    [lengths],
+  )
+  expect(wrong).toEqual([])
 })
 
 test('names are taken as they are stored, with a schema where there is one', async () => {
@@ -199,6 +247,13 @@ test('a connection cut during a copy is CONNECTIONS_LOST', async () => {
   await expect(db2.copyFrom('cut', ['n'], source())).rejects.toMatchObject({ code: 'CONNECTIONS_LOST' })
   expect((await db2.query('select 1 as n')).rows).toEqual([{ n: 1 }])
 })
+
+function labelOf(n: number): string {
+  return createHash('md5')
+    .update(String(n))
+    .digest('hex')
+    .repeat(1 + (n % 40))
+}
 
 async function pid(): Promise<unknown> {
   return (await db.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid

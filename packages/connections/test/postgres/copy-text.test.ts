@@ -33,15 +33,70 @@ test('what has no text is refused with its place', () => {
   expect(() => new CopyText(['a', 'b']).append([1])).toThrow('row 1 has 1 values for 2 columns')
 })
 
-test('a chunk is full at 64 Ki characters, and taking it starts the next', () => {
+test('short and long texts are written alike, whatever has to be escaped or encoded in them', () => {
+  const parts = ['a', '\b', '\t', '\\', 'ø', '漢', '🚀', '\ud800']
+  for (let length = 0; length <= 150; length++) {
+    for (const part of parts) {
+      const plain = 'x'.repeat(length)
+      for (const text of [part + plain, plain + part, plain + part + plain]) {
+        const escaped = text.replaceAll('\\', '\\\\').replaceAll('\t', '\\t')
+        expect(written([text, 1, text])).toBe(`${escaped}\t1\t${escaped}\n`.toWellFormed())
+      }
+    }
+  }
+})
+
+test('a chunk is full at 64 KiB, and taking it starts the next', () => {
   const text = new CopyText(['a'])
   expect(text.empty).toBe(true)
   text.append(['x'.repeat(65_000)])
   expect(text.full).toBe(false)
   text.append(['x'.repeat(1000)])
   expect(text.full).toBe(true)
-  expect(text.take()).toHaveLength(66_002)
+  expect(text.take()).toHaveLength(5 + 66_002)
   expect(text.empty).toBe(true)
+})
+
+test('a chunk is a CopyData message', () => {
+  const text = new CopyText(['a', 'b'])
+  text.append([1, 'x'])
+  text.append([2, null])
+  const rows = Buffer.from('1\tx\n2\t\\N\n')
+  expect(text.take()).toEqual(Buffer.concat([Buffer.from([100, 0, 0, 0, 4 + rows.length]), rows]))
+})
+
+test('a buffer serves again once it is given back, and not before', () => {
+  const text = new CopyText(['a'])
+  const take = (value: string): Buffer => {
+    text.append([value])
+    return text.take()
+  }
+  const first = take('first')
+  const second = take('second')
+  const third = take('third')
+  expect(new Set([first, second, third].map(({ buffer }) => buffer)).size).toBe(3)
+  expect([first, second, third].map(rowsOf)).toEqual(['first\n', 'second\n', 'third\n'])
+  text.giveBack(first)
+  expect(rowsOf(take('fourth'))).toBe('fourth\n')
+  const fifth = take('5')
+  expect(fifth.buffer).toBe(first.buffer)
+  expect(rowsOf(fifth)).toBe('5\n')
+  expect(rowsOf(second)).toBe('second\n')
+})
+
+test('a row longer than its chunk is written whole, and its buffer is kept', () => {
+  const text = new CopyText(['a', 'b'])
+  text.append([1, 'small'])
+  const long = '漢\\'.repeat(300_000)
+  text.append([2, long])
+  text.append([3, 'small'])
+  const chunk = text.take()
+  expect(rowsOf(chunk)).toBe(`1\tsmall\n2\t${long.replaceAll('\\', '\\\\')}\n3\tsmall\n`)
+  text.giveBack(chunk)
+  text.append([4, 'next'])
+  text.take()
+  text.append([5, long])
+  expect(text.take().buffer).toBe(chunk.buffer)
 })
 
 test('whatever is copied is what the same values give as parameters of an insert', async () => {
@@ -69,7 +124,12 @@ test('whatever is copied is what the same values give as parameters of an insert
 function written(row: readonly unknown[]): string {
   const text = new CopyText(row.map((_, i) => `c${i}`))
   text.append(row)
-  return text.take().toString('utf8')
+  return rowsOf(text.take())
+}
+
+/** Without the message's head. */
+function rowsOf(chunk: Buffer): string {
+  return chunk.toString('utf8', 5)
 }
 
 function randomRow(random: () => number): unknown[] {

@@ -101,11 +101,6 @@ export class MessageWriter {
     this.#end(this.#begin(83))
   }
 
-  /** The head of CopyData, to be followed by so many bytes. */
-  copyData(bytes: number): void {
-    this.#putInt32(this.#begin(100) + 1, bytes + 4)
-  }
-
   copyDone(): void {
     this.#end(this.#begin(99))
   }

@@ -20,6 +20,8 @@ export class Wire {
   readonly prepared: PreparedStatements
   /** Lets a statement write although the connection is to be `readOnly`: a prelude for `run`. */
   readonly writable: Prepared = writable()
+  /** When something came from the server last, by `performance.now()`. */
+  heardAt = 0
   /** Whether statements are only to read, which the server sees to from the next one on. */
   readOnly = false
   #isReadOnly = false
@@ -151,11 +153,11 @@ export class Wire {
     this.#unsent++
   }
 
-  /** Sends a part of a COPY. Tells whether the server takes more at once. */
-  copyData(chunk: Buffer): boolean {
-    this.#writer.copyData(chunk.length)
+  /** Sends a part of a COPY, a whole message. Calls back when the kernel has it, or it is lost. */
+  copyData(message: Buffer, onTaken: () => void): void {
     this.flush()
-    return this.stream.writable ? this.stream.write(chunk) : true
+    if (this.stream.writable) this.stream.write(message, onTaken)
+    else onTaken()
   }
 
   copyDone(): void {
@@ -205,6 +207,7 @@ export class Wire {
     this.#stream = await this.#login.connect(this.#options.connectTimeoutMs, signal)
     const reader = new MessageReader(this.#replies, this.#options.maxResultBytes + 65_536)
     this.#stream.on('data', (chunk: Buffer) => {
+      this.heardAt = performance.now()
       try {
         reader.push(chunk)
       } catch (error) {
