@@ -23,7 +23,8 @@ export function sendCancelRequest(target: CancelTarget, timeoutMs: number): Prom
       clearTimeout(timer)
       resolve()
     })
-    socket.resume().end(cancelRequest(target))
+    // The server hangs up. A client that does so first is the end of PgBouncer (1.24: `bad client state`).
+    socket.resume().write(cancelRequest(target))
   })
 }
 

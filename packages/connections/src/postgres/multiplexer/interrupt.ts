@@ -13,12 +13,12 @@ export function interrupt(line: Line): void {
   const { wire } = line.client
   if (line.interrupted === undefined) line.seals++
   line.interrupted = head
-  cancel(line)
+  void cancel(line)
   const startedAt = performance.now()
   const timer = setInterval(() => {
     if (line.head !== head || wire.lostBy !== undefined) return clearInterval(timer)
     // The first may have come before the statement had begun.
-    if (performance.now() - startedAt < graceMs) cancel(line)
+    if (performance.now() - startedAt < graceMs) void cancel(line)
     else wire.drop(new Error('a statement on it was given up, and the server did not stop'))
   }, againMs)
   timer.unref()
@@ -40,12 +40,11 @@ export function mayBeHitForAnother({ line, sentAt }: Sent): boolean {
  * Postgres signals a backend twice for one request (signal_child in its postmaster.c), the second time perhaps when
  * it is at the next statement already. It has done so when it hangs up on the request.
  */
-function cancel(line: Line): void {
+async function cancel(line: Line): Promise<void> {
   line.cancels++
-  void line.client.wire.cancel().then(() => {
-    line.cancels--
-    end(line)
-  })
+  await line.client.wire.cancel()
+  line.cancels--
+  end(line)
 }
 
 /** The interrupt is over when the statement that was meant has been cut short, and no signal is to come. */

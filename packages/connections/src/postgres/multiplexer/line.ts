@@ -28,7 +28,7 @@ export class Line {
   interrupted: Sent | undefined
   /** How many requests to interrupt are on their way, and when the last was over. */
   cancels = 0
-  interruptedUntil = -Infinity
+  interruptedUntil: number = -Infinity
   /** What it holds is finished, and it is returned then: broken or not. */
   leaving: 'whole' | 'broken' | undefined
 

@@ -1,5 +1,5 @@
 import { startPostgres } from '@code/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { postgres, type PostgresOptions, type PostgresPool } from '../../../src/postgres.ts'
 import { expectNoneTwice, failureOf, failures, load, watcher } from './load.ts'
 
@@ -59,5 +59,6 @@ test('while the server is away each call ends at its limit or signal, and none h
   expect(bySignal).toBe(signal.reason)
   expect(byPool).toMatchObject({ code: 'CONNECTIONS_TIMEOUT', mayHaveRun: false })
   await server.start()
-  expect((await db.query('select * from away')).rows).toEqual([])
+  const { rows } = await vi.waitFor(() => db.query('select * from away'), 5_000)
+  expect(rows).toEqual([])
 })

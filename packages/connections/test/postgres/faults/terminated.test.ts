@@ -25,7 +25,7 @@ test('of a thousand reads after all idle connections were terminated, none fails
     Array.from({ length: 1_000 }, (_, i) => db.query('select v from points where id = $1', [i])),
   )
   expect(results.map(({ rows }) => rows)).toEqual(results.map((_, i) => [{ v: `p${i}` }]))
-  expect(db.stats()).toMatchObject({ statements: 1_000, failures: 0 })
+  expect(db.stats().failures).toBe(0)
 })
 
 test('of a thousand idempotent writes after the shared connections were terminated, none fails', async () => {

@@ -66,7 +66,7 @@ test('a sequence is drawn from once for each call', async () => {
   const results = await Promise.all(
     Array.from({ length: 100 }, () => db.query<{ n: number }>(`select nextval('numbers')::int as n`)),
   )
-  const drawn = results.map(({ rows }) => rows[0]!.n).sort((a, b) => a - b)
+  const drawn = results.map(({ rows }) => rows[0]!.n).toSorted((a, b) => a - b)
   expect(drawn).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
 })
 
