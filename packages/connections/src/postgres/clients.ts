@@ -1,4 +1,10 @@
-import { ObjectPool, type AcquireOptions, type Holder as LoanHolder, type PoolStats } from '@code/pool'
+import {
+  ObjectPool,
+  PoolError,
+  type AcquireOptions,
+  type Holder as LoanHolder,
+  type PoolStats,
+} from '@code/pool'
 import type { GetConnectionOptions } from '../driver.ts'
 import { ConnectionsError } from '../errors.ts'
 import type { CloseReport } from '../report.ts'
@@ -12,6 +18,7 @@ import {
 } from '../telemetry.ts'
 import { PostgresClient } from './client.ts'
 import type { CheckedOptions } from './options.ts'
+import { waitTimeoutOf } from './failures.ts'
 import { asConnectionsError, closedError } from './pool-errors.ts'
 import type { StatementLog } from './statement-log.ts'
 import { Wire } from './wire/wire.ts'
@@ -161,7 +168,9 @@ export class Clients {
       try {
         return await this.#objects.acquire({ ...note, signal, timeoutMs: leftMs })
       } catch (cause) {
-        const error = asConnectionsError(this.#name, cause)
+        const error = isVain(cause)
+          ? waitTimeoutOf(this.#name, limitMs, this.explainWait())
+          : asConnectionsError(this.#name, cause)
         // The next attempt waits until the pool's pause after a failure is over.
         if (leftMs === 1 || !isRefusal(cause) || !this.mayPass(error)) throw error
       }
@@ -204,6 +213,11 @@ export class Clients {
 /** The statements that wait for it have limits of their own. */
 const forEver = 2 ** 31 - 1
 const sharedLabel = 'shared by statements'
+
+/** Whether nobody gave one back in time, and connecting is not to blame. */
+function isVain(cause: unknown): boolean {
+  return cause instanceof PoolError && cause.code === 'POOL_TIMEOUT' && cause.cause === undefined
+}
 
 function isRefusal(cause: unknown): boolean {
   return (cause as { code?: unknown }).code === 'POOL_CREATE_FAILED'
