@@ -40,11 +40,22 @@ export class NoOpWire {
   readonly prepared = { of: () => ({ sent: true, described: true }) }
   readonly #sent: Answered[] = []
 
+  /** A query by itself, answered at once. */
+  query(): Promise<typeof selected> {
+    return new Promise((resolve) => {
+      this.run({ complete: () => {}, end: () => resolve(selected) })
+      this.flush()
+    })
+  }
+
   run(answer: Answered): void {
     this.#sent.push(answer)
   }
 
+  heardAt = 0
+
   flush(): void {
+    this.heardAt = performance.now()
     for (let answer = this.#sent.pop(); answer !== undefined; answer = this.#sent.pop()) {
       answer.complete(selected)
       answer.end()

@@ -2,6 +2,7 @@ export { ConnectionsError, type ConnectionsErrorCode } from './errors.ts'
 export type { ConnectionLease, Driver, GetConnectionOptions, HealthOptions, WarmOptions } from './driver.ts'
 export type {
   CopyOptions,
+  LeaseOptions,
   PostgresOptions,
   QueryField,
   QueryOptions,

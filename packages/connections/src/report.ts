@@ -1,7 +1,9 @@
 /** Somebody who had not finished when a close reached its deadline. */
 export interface Holder {
   readonly heldMs: number
-  /** What is held: the pool's name, or the request. */
+  /** The line that took it, where it is known: of every lease under `leakAfterMs`. */
+  readonly site?: string | undefined
+  /** What is held: the pool's name, the statement, or the request. */
   readonly label?: string | undefined
 }
 

@@ -13,6 +13,7 @@ export interface ClientSettings {
   readonly pool: string
   readonly statementTimeoutMs: number
   readonly maxResultBytes: number
+  readonly maxPrepared: number
   readonly log: StatementLog
 }
 
@@ -22,10 +23,13 @@ export class PostgresClient {
   readonly settings: ClientSettings
   readonly exchanges: Exchanges
   readonly log: StatementLog
+  readonly connectedAt: number = performance.now()
   /** Whether it may carry state of a session that the next holder must not find. */
   hasState = false
   /** The cursor whose own transaction is open: nothing else may run in that. */
   cursor: object | undefined
+  /** The BEGIN of a transaction in which nothing has been asked for yet: it travels with the first statement. */
+  #begin: string | undefined
 
   constructor(wire: Wire, settings: ClientSettings) {
     this.wire = wire
@@ -44,6 +48,24 @@ export class PostgresClient {
     return this.exchanges.settling !== undefined
   }
 
+  /** Whether a transaction is to begin with the next statement. */
+  get beginning(): boolean {
+    return this.#begin !== undefined
+  }
+
+  /** Has the next statement begin a transaction, or, without a text, no longer. */
+  beginWith(text: string | undefined): void {
+    this.#begin = text
+  }
+
+  /** Begins the transaction now, for what cannot begin it on its way. */
+  async begin(limits: Limits): Promise<void> {
+    const text = this.#begin
+    if (text === undefined) return
+    this.#begin = undefined
+    await this.query(text, undefined, limits)
+  }
+
   /** Runs one statement. One with values is prepared, once for each text. */
   async query<R>(
     text: string,
@@ -54,6 +76,9 @@ export class PostgresClient {
     const startedAt = this.log.begin()
     try {
       if (this.settling) await this.exchanges.settling
+      const { signal, timeoutMs } = options
+      if (this.#begin !== undefined && (values === undefined || !this.#mayPrelude))
+        await this.begin({ signal, timeoutMs })
       const result = await this.#prepared<R>(text, values, options)
       this.log.done('exclusive', text, startedAt, result.rowCount ?? 0)
       return result
@@ -74,6 +99,7 @@ export class PostgresClient {
     const startedAt = this.log.begin()
     try {
       if (this.settling) await this.exchanges.settling
+      await this.begin({ signal, timeoutMs })
       const result = await this.#copy(table, columns, rows, { signal, timeoutMs })
       this.log.done('exclusive', `copy into ${table}`, startedAt, result.rows)
       return result
@@ -97,6 +123,7 @@ export class PostgresClient {
   reset(): void | Promise<void> {
     const { wire } = this
     this.cursor = undefined
+    this.#begin = undefined
     if (!this.settling && wire.idle && !wire.inTransaction && !this.hasState) return undefined
     return this.#clean()
   }
@@ -108,6 +135,11 @@ export class PostgresClient {
   /** Hangs up at once; what runs on it fails, and is stopped on the server too. */
   drop(cause: unknown): Promise<void> {
     return this.exchanges.drop(cause)
+  }
+
+  /** Whether two statements have room to be prepared at once, as one and the BEGIN before it must. */
+  get #mayPrelude(): boolean {
+    return this.settings.maxPrepared >= 2
   }
 
   async #prepared<R>(
@@ -144,7 +176,11 @@ export class PostgresClient {
         else done(answer.failure)
       })
       if (prepared === undefined && values === undefined) wire.script(answer, text)
-      else wire.run(answer, text, values ?? [], prepared)
+      else {
+        const begin = this.#begin === undefined ? undefined : wire.prepared.of(this.#begin)
+        this.#begin = undefined
+        wire.run(answer, text, values ?? [], prepared, begin)
+      }
       wire.flush()
       return () => {
         answer.unwanted = true

@@ -182,11 +182,12 @@ export class Clients {
     let ok = false
     try {
       const wire = await Wire.connect(this.#name, this.#options, signal)
-      const { statementTimeoutMs, maxResultBytes } = this.#options
+      const { statementTimeoutMs, maxResultBytes, maxPrepared } = this.#options
       const client = new PostgresClient(wire, {
         pool: this.#name,
         statementTimeoutMs,
         maxResultBytes,
+        maxPrepared,
         log: this.#log,
       })
       this.#alive.add(client)

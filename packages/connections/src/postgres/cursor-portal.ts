@@ -50,6 +50,7 @@ export class CursorPortal<R> {
       if (exchanges.settling !== undefined) await exchanges.settling
       const { signal, timeoutMs = settings.statementTimeoutMs } = this.#options
       const limits = { signal, timeoutMs }
+      await this.#client.begin(limits)
       const rows = await exchanges.run<R[]>(this.#text, limits, (operation) => this.#ask(operation, maxRows))
       this.#rows += rows.length
       return rows

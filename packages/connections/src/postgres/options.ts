@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
+import type { GetConnectionOptions } from '../driver.ts'
 import {
   checkArray,
   checkBoolean,
@@ -120,6 +121,16 @@ export interface CopyOptions {
   readonly signal?: AbortSignal | undefined
   /** How long the server may keep silent when it is its turn, in milliseconds. @default `statementTimeoutMs` */
   readonly timeoutMs?: number | undefined
+}
+
+/** Options of a lease. */
+export interface LeaseOptions extends GetConnectionOptions {
+  /**
+   * When what the holder set on the connection is discarded at its return: in any case, or only if a statement of
+   * the lease was seen to leave something, which functions of your own may do unseen. Discarding costs the
+   * connection's prepared statements. @default 'always'
+   */
+  readonly reset?: 'always' | 'when-seen' | undefined
 }
 
 /** Options of a transaction. */

@@ -1,21 +1,13 @@
 import { ConnectionsError } from '../errors.ts'
 import { positionOfReplica, type LagHistory, type WalPosition } from './replica-lag.ts'
-import type { PostgresPool } from './postgres-pool.ts'
-
-/** A replica's own pool. */
-export interface ReplicaPool {
-  readonly pool: PostgresPool
-  /** Rejects all single statements that wait or are under way. */
-  readonly abandon: (error: unknown) => void
-}
+import type { PostgresServer } from './postgres-server.ts'
 
 /** Why a statement for a replica went to the primary. */
 export type FallbackReason = 'lag' | 'down' | 'conflict'
 
 /** A replica: what is known of it, and what it has to do. */
 export class Replica {
-  readonly pool: PostgresPool
-  readonly #abandon: (error: unknown) => void
+  readonly server: PostgresServer
   statements = 0
   inFlight = 0
   /** Why it takes no statements. */
@@ -26,9 +18,8 @@ export class Replica {
   #failures = 0
   #asking: Promise<void> | undefined
 
-  constructor({ pool, abandon }: ReplicaPool) {
-    this.pool = pool
-    this.#abandon = abandon
+  constructor(server: PostgresServer) {
+    this.server = server
   }
 
   get problem(): string | undefined {
@@ -80,7 +71,7 @@ export class Replica {
 
   async #ask(history: LagHistory, timeoutMs: number): Promise<void> {
     try {
-      const position = await positionOfReplica(this.pool, timeoutMs)
+      const position = await positionOfReplica(this.server, timeoutMs)
       this.#failures = 0
       this.#problem = undefined
       this.#replayed = { at: performance.now(), position }
@@ -88,7 +79,7 @@ export class Replica {
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error)
       // Once may be this process's own standstill. What is there does not have to wait for its limits.
-      if (++this.#failures === 2) this.#abandon(lost(this.pool.name, error))
+      if (++this.#failures === 2) this.server.abandon(lost(this.server.name, error))
     }
   }
 }

@@ -1,13 +1,13 @@
 import type { HealthOptions, WarmOptions } from '../driver.ts'
 import { ConnectionsError } from '../errors.ts'
-import type { CloseOptions, CloseReport, HealthCheck } from '../report.ts'
+import type { CloseReport, HealthCheck } from '../report.ts'
 import { fallbackChannel, type FallbackMessage } from '../telemetry.ts'
 import { brief } from './failures.ts'
 import type { CheckedOptions } from './options.ts'
-import type { PostgresPool } from './postgres-pool.ts'
-import { Replica, type FallbackReason, type ReplicaPool } from './replica.ts'
+import { PostgresServer } from './postgres-server.ts'
+import { Replica, type FallbackReason } from './replica.ts'
 import { replicaOptions } from './replica-endpoint.ts'
-import { LagHistory, positionOfPrimary, type Asked } from './replica-lag.ts'
+import { LagHistory, positionOfPrimary } from './replica-lag.ts'
 
 /** Figures of replicas by their number, from 1. */
 export type ReplicaStats = Readonly<{
@@ -18,13 +18,6 @@ export type ReplicaStats = Readonly<{
   /** Statements, transactions and cursors sent to it. */
   [statements: `replicas.${number}.statements`]: number
 }>
-
-/** The pool whose replicas these are. */
-export interface ReplicasHost {
-  readonly name: string
-  readonly primary: Asked
-  open(name: string, options: CheckedOptions): ReplicaPool
-}
 
 /** What somebody has who runs something on a replica or, in its place, on the primary. */
 export interface RunLimits {
@@ -43,7 +36,7 @@ export type TimeLeft = Pick<RunLimits, 'timeoutMs'>
  * not to be too old. Their lag is measured while they are asked for something, and for a while after.
  */
 export class Replicas {
-  readonly #host: ReplicasHost
+  readonly #primary: PostgresServer
   readonly #maxLagMs: number
   readonly #replicas: readonly Replica[]
   readonly #history = new LagHistory()
@@ -57,12 +50,14 @@ export class Replicas {
   fallbacks = 0
   #closed = false
 
-  constructor(options: CheckedOptions, host: ReplicasHost) {
-    this.#host = host
+  constructor(options: CheckedOptions, primary: PostgresServer) {
+    this.#primary = primary
     this.#maxLagMs = options.maxLagMs
     this.#replicas = (options.replicas ?? []).map(
       (endpoint, i) =>
-        new Replica(host.open(`${host.name}-replica-${i + 1}`, replicaOptions(options, endpoint))),
+        new Replica(
+          new PostgresServer(`${primary.name}-replica-${i + 1}`, replicaOptions(options, endpoint), nothing),
+        ),
     )
   }
 
@@ -71,7 +66,7 @@ export class Replicas {
    * it replays, it runs on the primary, in the time that is left.
    */
   async run<R>(
-    onReplica: (pool: PostgresPool) => Promise<R>,
+    onReplica: (server: PostgresServer) => Promise<R>,
     onPrimary: (left: TimeLeft) => Promise<R>,
     { signal, timeoutMs, mayMove = always }: RunLimits,
   ): Promise<R> {
@@ -85,7 +80,7 @@ export class Replicas {
       replica.inFlight++
       replica.statements++
       try {
-        return await onReplica(replica.pool)
+        return await onReplica(replica.server)
       } catch (error) {
         reason = replica.failed(error)
         if (reason === undefined || signal?.aborted === true || !mayMove()) throw error
@@ -97,14 +92,14 @@ export class Replicas {
     }
     this.fallbacks++
     if (fallbackChannel.hasSubscribers) {
-      fallbackChannel.publish({ pool: this.#host.name, reason } satisfies FallbackMessage)
+      fallbackChannel.publish({ pool: this.#primary.name, reason } satisfies FallbackMessage)
     }
     return onPrimary(left)
   }
 
   /** Connects to those that are there, and learns their lag. One that is not there is told by `health` and `stats`. */
   async warm(options: WarmOptions): Promise<void> {
-    await Promise.allSettled(this.#replicas.map(({ pool }) => pool.warm(options)))
+    await Promise.allSettled(this.#replicas.map(({ server }) => server.warm(options)))
     this.#use()
     await this.#measure()
   }
@@ -113,7 +108,7 @@ export class Replicas {
   health(options: HealthOptions): Promise<readonly HealthCheck[]> {
     return Promise.all(
       this.#replicas.map(async (replica) => {
-        const check = await replica.pool.health(options)
+        const check = await replica.server.health(options)
         const error = check.error ?? this.#complaint(replica)
         return Object.freeze({ ...check, ok: error === undefined, critical: false, ...(error && { error }) })
       }),
@@ -131,10 +126,10 @@ export class Replicas {
     return figures
   }
 
-  close(options: CloseOptions): Promise<CloseReport[]> {
+  close(deadlineMs: number): readonly Promise<CloseReport>[] {
     this.#closed = true
     this.#rest()
-    return Promise.all(this.#replicas.map(({ pool }) => pool.close(options)))
+    return this.#replicas.map(({ server }) => server.close(deadlineMs))
   }
 
   /** The one with the least under way of those that are fit, in turn where they are equal. */
@@ -194,7 +189,7 @@ export class Replicas {
   async #mark(): Promise<void> {
     const at = performance.now()
     try {
-      const position = await positionOfPrimary(this.#host.primary, askTimeoutMs)
+      const position = await positionOfPrimary(this.#primary, askTimeoutMs)
       const how = this.#history.add(at, position)
       for (const replica of this.#replicas) {
         if (how === 'went back') replica.forget()
@@ -213,6 +208,7 @@ export function refusedWrite(pool: string, text: string, error: unknown): unknow
   return new ConnectionsError('CONNECTIONS_QUERY', message, { cause: error.cause, sqlState: '25006' })
 }
 
+const nothing = (): Record<string, never> => ({})
 const always = (): boolean => true
 const none: TimeLeft = {}
 /** How long one question may take. */

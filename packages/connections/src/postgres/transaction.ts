@@ -53,9 +53,13 @@ export class Transaction implements Disposable {
     const { signal } = this
     const session = new LentSession(client, signal)
     try {
-      await client.query(this.#begin, undefined, { signal })
+      client.beginWith(this.#begin)
       const result = await unlessAborted(Promise.resolve(work(session)), signal)
       session.end()
+      if (client.beginning) {
+        client.beginWith(undefined)
+        return result
+      }
       const { command } = await client.query('commit', undefined, { signal })
       // The server answers COMMIT with ROLLBACK when a statement failed whose error `work` has swallowed.
       if (command !== 'COMMIT') throw rolledBack()

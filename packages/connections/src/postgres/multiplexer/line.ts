@@ -23,7 +23,8 @@ export class Line {
   /** For how many reasons nothing may be put behind what is under way. */
   seals = 0
   lastAnswerAt = 0
-  readonly openedAt: number = performance.now()
+  /** When its connection was made, for whomever. */
+  readonly openedAt: number
   /** The server was asked to interrupt this one; until it is answered, nobody knows whom that hits. */
   interrupted: Sent | undefined
   /** How many requests to interrupt are on their way, and when the last was over. */
@@ -34,6 +35,7 @@ export class Line {
 
   constructor(client: PostgresClient, guarded: boolean, listener: LineListener) {
     this.client = client
+    this.openedAt = client.connectedAt
     this.guarded = guarded
     this.#listener = listener
   }

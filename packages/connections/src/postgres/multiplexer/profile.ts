@@ -19,6 +19,8 @@ export class Profile {
   okSinceLastStuck = 0
   /** Under way, in all. */
   inFlight = 0
+  /** What the server says it did when it left nothing on its connection. */
+  harmlessTag: string | undefined
   /** For the binder: whether it is among those in which something may wait. */
   listed = false
   readonly #queue = new Fifo<Statement>()
@@ -84,7 +86,8 @@ export class Profile {
   }
 
   shift(): Statement {
-    const statement = this.#queue.shift()!
+    const statement = this.first!
+    this.#queue.shift()
     statement.queued = false
     return statement
   }

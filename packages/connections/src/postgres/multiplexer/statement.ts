@@ -23,7 +23,7 @@ export class Statement {
   losses = 0
   /** How often that happened on a line that was open at the first loss: what took that one may have taken them all. */
   lossesOnOldLines = 0
-  #lostAt = -Infinity
+  #lostAt: number | undefined
   /** Undoes what watches over its limits. */
   release: (() => void) | undefined
 
@@ -49,12 +49,12 @@ export class Statement {
   lost(openedAt: number, now: number): void {
     if (this.wasOpenAtLoss(openedAt)) this.lossesOnOldLines++
     else this.losses++
-    if (this.#lostAt === -Infinity) this.#lostAt = now
+    this.#lostAt ??= now
   }
 
   /** Whether a line opened then was there when it was lost first. */
   wasOpenAtLoss(openedAt: number): boolean {
-    return openedAt <= this.#lostAt
+    return this.#lostAt !== undefined && openedAt <= this.#lostAt
   }
 
   get text(): string {

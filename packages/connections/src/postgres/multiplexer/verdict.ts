@@ -16,7 +16,7 @@ export function judge(sent: Sent, maxLines: number): Verdict {
   const { statement, line, failure } = sent
   const { wire } = line.client
   if (failure === undefined) {
-    return wire.inTransaction || leavesState(sent.tag ?? '', statement.text) ? 'session' : 'result'
+    return wire.inTransaction || leftState(sent) ? 'session' : 'result'
   }
   const mayTryAgain = statement.wasOpenAtLoss(line.openedAt)
     ? statement.lossesOnOldLines < maxLines
@@ -45,6 +45,14 @@ export function judge(sent: Sent, maxLines: number): Verdict {
     default:
       return 'failed'
   }
+}
+
+/** What was harmless once is so with the same tag again. */
+function leftState({ statement: { profile }, tag = '' }: Sent): boolean {
+  if (tag === profile.harmlessTag) return false
+  if (leavesState(tag, profile.text)) return true
+  profile.harmlessTag = tag
+  return false
 }
 
 const mostLosses = 2

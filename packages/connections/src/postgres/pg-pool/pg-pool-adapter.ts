@@ -88,7 +88,8 @@ export class PgPoolAdapter extends EventEmitter {
   }
 
   async #lend(): Promise<PgClientAdapter> {
-    const lease = await this.#pool.getConnection()
+    // As pg does it, where nothing is discarded at all: else each transaction of an ORM would pay for that.
+    const lease = await this.#pool.getConnection({ reset: 'when-seen' })
     const client = new PgClientAdapter({
       lease,
       client: LentSession.clientOf(lease.connection),
