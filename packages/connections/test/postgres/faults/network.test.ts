@@ -49,13 +49,13 @@ test.for(['toServer', 'toClient'] as const)(
     await using proxy = await startProxy(server)
     await using db = open(proxy)
     const reading = load(48, (i) => point(db, i))
-    for (const bytes of [1_001, 33, 500]) {
+    for (const [times, bytes] of [1_001, 33, 500].entries()) {
       await reading.succeed(200)
       proxy.cutAfter(bytes, direction)
+      await vi.waitFor(() => expect(db.stats().destroyed).toBeGreaterThan(times), 5_000)
     }
     await reading.succeed(500)
     expect(failures(await reading.stop())).toEqual([])
-    expect(db.stats().destroyed).toBeGreaterThanOrEqual(3)
   },
 )
 
