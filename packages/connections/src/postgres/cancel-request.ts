@@ -23,7 +23,7 @@ export function sendCancelRequest(target: CancelTarget, timeoutMs: number): Prom
       clearTimeout(timer)
       resolve()
     })
-    // The server hangs up. A client that does so first is the end of PgBouncer (1.24: `bad client state`).
+    // The server hangs up. A client that does so first is the end of PgBouncer (`bad client state`).
     socket.resume().write(cancelRequest(target))
   })
 }

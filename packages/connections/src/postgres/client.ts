@@ -24,7 +24,6 @@ export class PostgresClient {
   readonly exchanges: Exchanges
   readonly log: StatementLog
   readonly connectedAt: number = performance.now()
-  readonly connectedAt: number = performance.now()
   /** Whether it may carry state of a session that the next holder must not find. */
   hasState = false
   /** The cursor whose own transaction is open: nothing else may run in that. */
