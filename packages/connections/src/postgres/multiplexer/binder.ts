@@ -31,6 +31,8 @@ export class Binder {
   #lastShared: Profile | undefined
   #lastSharedAt = -Infinity
   #othersSharedAt = -Infinity
+  /** Whether the last line has been lent to one for itself since somebody shared. */
+  #lent = false
   /** In this round: whether one to be shared found no room, whether another line is wanted, whether none is open. */
   #foundNoRoom = false
   #foundNoLine = false
@@ -189,6 +191,7 @@ export class Binder {
     }
     const reserved = open === 1 && this.#maxLines > 1 && now - this.#sharedByOthersAt(profile) < reserveMs
     if (best !== undefined && (!reserved || this.#mayBorrow(profile, now))) {
+      if (reserved) this.#lent = true
       // Another line is better than to stand behind others.
       if (best.inFlight > 0) this.#foundNoLine = true
       return best
@@ -204,6 +207,7 @@ export class Binder {
       this.#lastShared = profile
     }
     this.#lastSharedAt = now
+    this.#lent = false
   }
 
   #sharedByOthersAt(profile: Profile): number {
@@ -218,12 +222,13 @@ export class Binder {
 
   /**
    * Whether it may take even the last line: it is slow by nature, has waited for its part, and is not held up. Any
-   * other that nothing holds up may after a while: lines that long ones have for hours are no reason to fail it.
+   * other that nothing holds up may after a while, in turn with those that share: lines that long ones have for hours
+   * are no reason to fail it.
    */
   #mayBorrow(profile: Profile, now: number): boolean {
     const { cost } = profile
     const waitedMs = now - profile.first!.arrivedAt
-    if (waitedMs > reserveMs && profile.stuck.length === 0) return true
+    if (waitedMs > reserveMs && !this.#lent && profile.stuck.length === 0) return true
     if (this.#isolate || !cost.knownSlow || cost.meanMs > 100) return false
     return waitedMs > Math.max(3, 0.5 * cost.meanMs) && !profile.overdue(now)
   }

@@ -71,6 +71,18 @@ test('what nothing holds up gets even the last line after a while, however long 
   expect(simulation.took(quick).at(-1)).toBeLessThan(2)
 })
 
+test('a crowd that has waited for long leaves fast ones their turns on the last line', () => {
+  const simulation = new Simulation({ lines: 2, serviceMs: () => 1 })
+  simulation.learn(quick, 0.1)
+  simulation.ask(quick)
+  for (let i = 0; i < 3_000; i++) simulation.ask(`select ${i}`)
+  for (let i = 0; i < 2_000; i++) simulation.after(i, () => simulation.ask(quick))
+  simulation.pass(2_010)
+  expect(simulation.took(quick)).toHaveLength(2_001)
+  expect(simulation.took(quick).at(-1)).toBeLessThan(10)
+  expect(simulation.courses.length).toBeGreaterThan(4_000)
+})
+
 test('when sealed lines are all there are, fast statements ask for another', () => {
   const simulation = new Simulation({ lines: 2, serviceMs: () => 100 })
   simulation.learn(quick, 0.1)
