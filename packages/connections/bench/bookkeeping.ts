@@ -46,7 +46,11 @@ export async function measureBookkeeping(suite: Benchmark): Promise<void> {
     },
   })
   const alone = measured.arms['the client alone']
-  const ours = { in: measured, arm: 'ours', claim: 'beyond the client alone: at most 250 ns and 400 bytes' } as const
+  const ours = {
+    in: measured,
+    arm: 'ours',
+    claim: 'beyond the client alone: at most 250 ns and 400 bytes',
+  } as const
   suite.atMost({ ...ours, metric: 'nsPerOp', value: quantile(alone.nsPerOp, 0.5) + 250 })
   suite.atMost({ ...ours, metric: 'bytesPerOp', value: quantile(alone.bytesPerOp, 0.5) + 400 })
 }

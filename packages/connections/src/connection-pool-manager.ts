@@ -87,7 +87,7 @@ export class ConnectionPoolManager<
   async warm(options?: WarmOptions): Promise<void> {
     const pools = [...this.#pools.values()]
     await Promise.all(pools.map((pool) => pool.warm(options)))
-    const capacities = await Promise.all(pools.map((pool) => pool.capacity?.(options)))
+    const capacities = await Promise.all(pools.map(async (pool) => pool.capacity?.(options)))
     checkCapacities(capacities.filter((capacity) => capacity !== undefined))
   }
 

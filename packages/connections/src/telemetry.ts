@@ -38,10 +38,10 @@ export interface WaitMessage {
   readonly waitedMs: number
 }
 
-/** A transaction is run once more. */
+/** A transaction or a statement is run once more. */
 export interface RetryMessage {
   readonly pool: string
-  /** The SQLSTATE that asked for it. */
+  /** The SQLSTATE that asked for it, or `lost` when its connection was. */
   readonly reason: string
 }
 

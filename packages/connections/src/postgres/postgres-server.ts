@@ -10,7 +10,6 @@ import type {
 } from '../driver.ts'
 import { registerInstrument } from '../instrument.ts'
 import type { CloseReport, HealthCheck } from '../report.ts'
-import { retryChannel, type RetryMessage } from '../telemetry.ts'
 import type { PostgresClient } from './client.ts'
 import { Clients } from './clients.ts'
 import type { CopyResult, CopyRows } from './copy-in.ts'
@@ -33,12 +32,7 @@ import { StatementLog, type StatementCounts } from './statement-log.ts'
 import { Transaction, unlessAborted } from './transaction.ts'
 
 /** The figures of one server's connections and of what went over them. The counts only grow. */
-export type ServerStats = PoolStats &
-  Readonly<StatementCounts> &
-  Readonly<{
-    /** Transactions and statements run again. */
-    retries: number
-  }>
+export type ServerStats = PoolStats & Readonly<StatementCounts>
 
 /** The connections to one server: what is shared, and what is lent. */
 export class PostgresServer {
@@ -54,7 +48,6 @@ export class PostgresServer {
   // What the object pool's own instrument does not tell.
   readonly #traffic: { stats(): Record<string, number | boolean> }
   readonly #unregister: () => void
-  #retries = 0
 
   /** @param more what its instrument shows besides */
   constructor(name: string, options: CheckedOptions, more: () => Record<string, number | boolean>) {
@@ -105,10 +98,7 @@ export class PostgresServer {
         } catch (error) {
           const reason = transaction.retryReason(error)
           if (reason === undefined) throw error
-          this.#retries++
-          if (retryChannel.hasSubscribers) {
-            retryChannel.publish({ pool: this.name, reason } satisfies RetryMessage)
-          }
+          this.#log.retried(reason)
           await transaction.pause()
         }
       }
@@ -217,11 +207,7 @@ export class PostgresServer {
     const pending = multiplexer?.pending() ?? []
     multiplexer?.abandon()
     await this.#clients.dropAll()
-    const named = holders.map(({ heldMs, site, label = this.name }) => ({
-      heldMs,
-      label,
-      ...(site && { site }),
-    }))
+    const named = holders.map((holder) => Object.assign({ label: this.name }, holder))
     return { closed, ms: performance.now() - startedAt, holders: [...named, ...pending] }
   }
 
@@ -256,10 +242,10 @@ export class PostgresServer {
   }
 
   /** What single statements did. Of those that wait, the object pool counts the ones for which a line is asked for. */
-  #statements(): StatementCounts & { readonly retries: number; readonly waiting: number } {
+  #statements(): StatementCounts & { readonly waiting: number } {
     const { queued = 0, lines } = this.#multiplexer ?? {}
     const waiting = Math.max(0, queued - (lines?.coming ?? 0))
-    return { ...this.#log.counts, retries: this.#retries, waiting }
+    return { ...this.#log.counts, waiting }
   }
 
   /** Runs `work` with a connection, and what is left of the time for it. */

@@ -1,5 +1,12 @@
 import { ConnectionsError } from '../errors.ts'
-import { queryChannel, slowChannel, type QueryMessage, type SlowMessage } from '../telemetry.ts'
+import {
+  queryChannel,
+  retryChannel,
+  slowChannel,
+  type QueryMessage,
+  type RetryMessage,
+  type SlowMessage,
+} from '../telemetry.ts'
 
 /** The counts of a pool that its statements raise. */
 export interface StatementCounts {
@@ -7,11 +14,13 @@ export interface StatementCounts {
   failures: number
   /** Statements that waited for a shared connection in vain. */
   timeouts: number
+  /** Transactions and statements run again. */
+  retries: number
 }
 
 /** Counts a pool's statements, and tells on the channels how each ended and which were slow. */
 export class StatementLog {
-  readonly counts: StatementCounts = { statements: 0, failures: 0, timeouts: 0 }
+  readonly counts: StatementCounts = { statements: 0, failures: 0, timeouts: 0, retries: 0 }
   readonly #pool: string
   readonly #slowMs: number
 
@@ -45,6 +54,14 @@ export class StatementLog {
     this.counts.failures++
     const code = error instanceof ConnectionsError ? error.code : undefined
     if (this.listened) this.#tell(lane, text, startedAt, { ok: false, rows, code })
+  }
+
+  /** A statement or transaction is run again: for an SQLSTATE, or because its connection was lost. */
+  retried(reason: string): void {
+    this.counts.retries++
+    if (retryChannel.hasSubscribers) {
+      retryChannel.publish({ pool: this.#pool, reason } satisfies RetryMessage)
+    }
   }
 
   #tell(

@@ -20,6 +20,8 @@ export class Binder {
   readonly lines: Line[] = []
   readonly #maxLines: number
   readonly #isolate: boolean
+  /** How many lines copies of a text may hold that are stuck, until others of it get through. */
+  readonly #bulkhead: number
   readonly #forecast: WaitForecast
   /** The texts of which some wait. In a round, those that are still to be looked at, by the age of their oldest. */
   readonly #waiting: Profile[] = []
@@ -33,14 +35,16 @@ export class Binder {
   #othersSharedAt = -Infinity
   /** Whether the last line has been lent to one for itself since somebody shared. */
   #lent = false
-  /** In this round: whether one to be shared found no room, whether another line is wanted, whether none is open. */
+  /** Whether one to be shared found no room since lines were adapted. */
   #foundNoRoom = false
+  /** In this round: whether another line is wanted, whether none is open. */
   #foundNoLine = false
   #noneOpen = false
 
   constructor(maxLines: number, fairness: 'equal' | 'isolate') {
     this.#maxLines = maxLines
     this.#isolate = fairness === 'isolate'
+    this.#bulkhead = Math.max(1, Math.min(3, Math.floor(maxLines / 3)))
     this.#forecast = new WaitForecast(Math.max(1, maxLines - 1))
   }
 
@@ -54,14 +58,15 @@ export class Binder {
     return this.#foundNoLine
   }
 
-  /** Whether something to be shared found no room in the round before. */
-  get foundNoRoom(): boolean {
-    return this.#foundNoRoom
-  }
-
-  /** More lines for what is shared, or fewer: seldom more than one where client and server share few processors. */
-  adapt(more: number): void {
-    this.#lanes = Math.max(1, Math.min(this.#maxLines, this.#lanes + more))
+  /**
+   * More lines for what is shared when it found no room since the last time and this process has time for more
+   * answers, else fewer: one line is the best where client and server share few processors.
+   * @param utilization the event loop's since the last time, from 0 to 1
+   */
+  adapt(utilization: number): void {
+    if (!this.#foundNoRoom) this.#lanes = Math.max(1, this.#lanes - 1)
+    else if (utilization < 0.6) this.#lanes = Math.min(this.#maxLines, this.#lanes + 1)
+    this.#foundNoRoom = false
   }
 
   add(statement: Statement): void {
@@ -89,10 +94,20 @@ export class Binder {
     for (const profile of this.#waiting) yield* profile.waiting()
   }
 
+  /**
+   * A line for one that came just now and may share it, if nothing else waits: found without a round. One that
+   * gets none is to be added.
+   */
+  lineAtOnce(profile: Profile, now: number): Line | undefined {
+    if (this.#queued > 0 || profile.needsOwnLine || this.#forecast.holdMs > 0) return undefined
+    const line = this.#lineShared(profile)
+    if (line !== undefined) this.#noteShared(profile, now)
+    return line
+  }
+
   /** Begins a round: what found no line in the last one may find one now. */
   begin(now: number): void {
     this.#at = 0
-    this.#foundNoRoom = false
     this.#foundNoLine = false
     this.#noneOpen = false
     this.#sort()
@@ -217,7 +232,7 @@ export class Binder {
   /** Whether copies of it are stuck, at a lock perhaps, and more of them would only fill the lines. */
   #heldUp(profile: Profile): boolean {
     if (profile.cost.knownSlow || profile.stuck.length === 0) return false
-    return profile.exclusive >= 3 + profile.okSinceFirstStuck
+    return profile.exclusive >= this.#bulkhead + profile.okSinceFirstStuck
   }
 
   /**

@@ -13,6 +13,7 @@ export class CostEstimate {
   #completedMeanMs = 0
   #runs = 0
   #completed = 0
+  #depth: number = mostDepth
 
   get runs(): number {
     return this.#runs
@@ -53,10 +54,7 @@ export class CostEstimate {
    * slow among them is improbable.
    */
   get depth(): number {
-    const byWork = workBudgetMs / (this.#baseMs + this.#slowShare * slowMs)
-    const enough = this.#slowShare < 0.02 && this.#baseMs < 1 ? Math.max(4, byWork) : byWork
-    const byRisk = this.#slowShare > 0.001 ? 1 + riskOfSlow / this.#slowShare : Infinity
-    return Math.max(1, Math.min(mostDepth, enough, byRisk))
+    return this.#depth
   }
 
   /** One was completed after so many milliseconds at the head of its line. */
@@ -69,6 +67,7 @@ export class CostEstimate {
     if (runs <= 16) this.#baseMs = runs === 1 ? ms : Math.min(this.#baseMs, ms)
     else this.#baseMs *= ms < this.#baseMs ? 1 - 0.75 * quantileStep : 1 + 0.25 * quantileStep
     if (this.#baseMs < leastBaseMs) this.#baseMs = leastBaseMs
+    this.#depth = depthOf(this.#baseMs, this.#slowShare)
   }
 
   /** One has been at the head of its line for so long, and is still running. */
@@ -84,3 +83,10 @@ const riskOfSlow = 0.02
 const quantileStep = 0.04
 /** Answers that come together leave no time between them. */
 const leastBaseMs = 0.005
+
+function depthOf(baseMs: number, slowShare: number): number {
+  const byWork = workBudgetMs / (baseMs + slowShare * slowMs)
+  const enough = slowShare < 0.02 && baseMs < 1 ? Math.max(4, byWork) : byWork
+  const byRisk = slowShare > 0.001 ? 1 + riskOfSlow / slowShare : Infinity
+  return Math.max(1, Math.min(mostDepth, enough, byRisk))
+}

@@ -31,16 +31,7 @@ export class Limits {
   /** Ends a statement at the limit or the abort that its caller has set. */
   watch(statement: Statement): void {
     const { timeoutMs, signal } = statement.options
-    if (timeoutMs === undefined && signal === undefined) return
-    const timer =
-      timeoutMs &&
-      setTimeout(() => this.#giveUp(statement, this.#timeout(statement, timeoutMs)), Math.max(1, timeoutMs))
-    const onAbort = (): void => this.#giveUp(statement, signal?.reason)
-    signal?.addEventListener('abort', onAbort)
-    statement.release = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-    }
+    if (timeoutMs !== undefined || signal !== undefined) this.#watch(statement, timeoutMs, signal)
   }
 
   /** Ends those that are past the pool's limits: the one for the wait and, once sent, the one for a statement. */
@@ -63,6 +54,18 @@ export class Limits {
     if (binder.queued <= room) return
     const waiting = [...binder.statements()].toSorted((a, b) => a.order - b.order)
     for (const statement of waiting.slice(room)) this.#giveUp(statement, queueFullOf(this.#pool, maxWaiting))
+  }
+
+  #watch(statement: Statement, timeoutMs: number | undefined, signal: AbortSignal | undefined): void {
+    const timer =
+      timeoutMs &&
+      setTimeout(() => this.#giveUp(statement, this.#timeout(statement, timeoutMs)), Math.max(1, timeoutMs))
+    const onAbort = (): void => this.#giveUp(statement, signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    statement.release = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
   }
 
   #timeout(statement: Statement, timeoutMs: number): ConnectionsError {

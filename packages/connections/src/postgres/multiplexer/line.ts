@@ -18,11 +18,13 @@ export class Line {
   readonly #sent = new Fifo<Sent>()
   /** How much of it is taken: the shares of those under way. */
   load = 0
-  /** How long those under way are expected to take. */
-  workMs = 0
   /** For how many reasons nothing may be put behind what is under way. */
   seals = 0
   lastAnswerAt = 0
+  /** How many times its head was seen standing there for too long. */
+  sightings = 0
+  /** The age of its head at which the running time is told to the estimate next. */
+  nextToldMs = 0
   /** When its connection was made, for whomever. */
   readonly openedAt: number
   /** The server was asked to interrupt this one; until it is answered, nobody knows whom that hits. */
@@ -48,6 +50,13 @@ export class Line {
     return this.#sent.length
   }
 
+  /** How long those under way are expected to take, in milliseconds. */
+  get workMs(): number {
+    let sum = 0
+    for (const { statement } of this.#sent) sum += statement.profile.cost.meanMs
+    return sum
+  }
+
   /** All under way; the head first. */
   get sent(): Iterable<Sent> {
     return this.#sent
@@ -56,22 +65,17 @@ export class Line {
   push(sent: Sent): void {
     this.#sent.push(sent)
     this.load += sent.share
-    this.workMs += sent.workMs
     if (sent.exclusive) this.seals++
   }
 
   answered(sent: Sent): void {
     this.#sent.shift()
+    this.sightings = 0
+    this.nextToldMs = 0
     if (sent.exclusive) this.seals--
     if (sent.stuck) this.seals--
-    if (this.#sent.length === 0) {
-      // Sums of fractions drift.
-      this.load = 0
-      this.workMs = 0
-    } else {
-      this.load -= sent.share
-      this.workMs -= sent.workMs
-    }
+    // Sums of fractions drift.
+    this.load = this.#sent.length === 0 ? 0 : this.load - sent.share
     this.#listener.onAnswer(sent)
   }
 

@@ -4,9 +4,11 @@ import { closedError } from '../pool-errors.ts'
 import type { StatementLog } from '../statement-log.ts'
 import type { ResultFormat } from '../wire/answer.ts'
 import { waitChannel, type WaitMessage } from '../../telemetry.ts'
-import { Binder, type Binding } from './binder.ts'
+import { GradientLimit } from '../gradient-limit.ts'
+import { Binder } from './binder.ts'
 import type { MultiplexerHost } from './host.ts'
 import { interrupt, interruptAnswered } from './interrupt.ts'
+import type { Line } from './line.ts'
 import { LineSupply, type LineCounts } from './line-supply.ts'
 import { Limits } from './limits.ts'
 import { Outcomes } from './outcomes.ts'
@@ -32,12 +34,18 @@ export class Multiplexer {
   readonly #limits: Limits
   readonly #ticker = new Ticker((now, sweep) => this.#tick(now, sweep))
   readonly #objects: ResultFormat
+  /** How many the server is given at once, if that is to be found out. */
+  readonly #limit: GradientLimit | undefined
   /** Whether the server refuses what writes, unless it is told that it is a write. */
   readonly #readsSafely: boolean
   #order = 0
   #inFlight = 0
   #now = 0
+  /** When there was last more than one statement. */
+  #crowdedAt = -Infinity
   #pumping = false
+  #adaptedAt = 0
+  #utilization = performance.eventLoopUtilization()
   #closing: (() => void) | undefined
   #closed = false
 
@@ -49,6 +57,7 @@ export class Multiplexer {
     this.#binder = new Binder(options.maxSize, options.fairness)
     this.#outcomes = new Outcomes(pool, options.maxSize, log, host, this.#binder)
     this.#limits = new Limits(pool, options, log, host, (statement, error) => this.#giveUp(statement, error))
+    if (options.adaptiveLimit) this.#limit = new GradientLimit({ max: mostOnALine * options.maxSize })
     const guarded = !options.pgBouncer && options.maxPrepared > 0
     this.#readsSafely = guarded || options.isReplica === true
     this.#supply = new LineSupply(host, this.#binder.lines, options.maxSize, guarded, {
@@ -81,11 +90,15 @@ export class Multiplexer {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     if (this.#closed) return Promise.reject(closedError(this.#pool))
     return new Promise((resolve, reject) => {
-      const now = this.#touch()
+      const alone = this.#isAlone()
+      const now = this.#touch(alone ? 'by hand' : 'when the moment is over')
       const statement = new Statement(profile, values, options, this.#order++, now, resolve, reject)
       this.#limits.watch(statement)
       this.#log.counts.statements++
+      const line = alone && this.#mayGive ? this.#binder.lineAtOnce(profile, now) : undefined
+      if (line !== undefined) return this.#sendAtOnce(statement, line, now)
       this.#binder.add(statement)
+      if (alone) this.#bind(now)
     })
   }
 
@@ -127,29 +140,41 @@ export class Multiplexer {
     return found
   }
 
-  /** The time, one reading for all that happens at this moment; and a pump when the moment is over. */
-  #touch(afterCallers = false): number {
+  /** Whether there is one caller only, now and for a while: then nothing is gained by waiting for others. */
+  #isAlone(): boolean {
+    if (this.#inFlight + this.#binder.queued > 0) this.#crowdedAt = this.#now
+    return !this.#pumping && this.#now - this.#crowdedAt > crowdedForMs
+  }
+
+  /** The time, one reading for all that happens at this moment; and a pump when that is over. */
+  #touch(
+    pump: 'when the moment is over' | 'after the callers' | 'by hand' = 'when the moment is over',
+  ): number {
     if (this.#pumping) return this.#now
     this.#pumping = true
     this.#now = performance.now()
     this.#ticker.start()
     // Callers that were answered come first: what they ask next leaves with the rest.
-    if (afterCallers) queueMicrotask(() => process.nextTick(this.#pump))
-    else if (this.#inFlight > 0) process.nextTick(this.#pump)
-    // Nobody else is there, as a rule: this is the faster way.
-    else void atOnce.then(this.#pump)
+    if (pump === 'after the callers') queueMicrotask(this.#pumpNextTick)
+    else if (pump === 'when the moment is over') process.nextTick(this.#pump)
     return this.#now
   }
 
-  readonly #pump = (): void => {
+  readonly #pumpNextTick = (): void => process.nextTick(this.#pump)
+
+  readonly #pump = (): void => this.#bind(performance.now())
+
+  /** Sends what finds a line. */
+  #bind(now: number): void {
     this.#pumping = false
-    const now = performance.now()
     this.#now = now
     const { lines } = this.#binder
     if (this.#binder.queued > 0) {
       this.#binder.begin(now)
-      for (let binding = this.#binder.next(now); binding !== undefined; binding = this.#binder.next(now)) {
-        this.#send(binding, now)
+      while (this.#mayGive) {
+        const binding = this.#binder.next(now)
+        if (binding === undefined) break
+        this.#send(binding.statement, binding.line, binding.exclusive, binding.share, now)
       }
       for (const line of lines) line.client.wire.flush()
       if (this.#binder.wantsLine || lines.length === 0) this.#supply.grow(now)
@@ -159,7 +184,17 @@ export class Multiplexer {
     if (this.#closing !== undefined && this.#binder.queued + this.#inFlight === 0) this.#closing()
   }
 
-  #send({ statement, line, exclusive, share }: Binding, now: number): void {
+  get #mayGive(): boolean {
+    return this.#limit === undefined || this.#inFlight < this.#limit.limit
+  }
+
+  #sendAtOnce(statement: Statement, line: Line, now: number): void {
+    this.#pumping = false
+    this.#send(statement, line, false, 1 / statement.profile.cost.depth, now)
+    line.client.wire.flush()
+  }
+
+  #send(statement: Statement, line: Line, exclusive: boolean, share: number, now: number): void {
     const { profile, values, options } = statement
     if (profile.kind === 'own' || profile.kind === 'session') return this.#outcomes.refuse(statement)
     const { wire } = line.client
@@ -196,6 +231,9 @@ export class Multiplexer {
     const isLost = wire.lostBy !== undefined
     const now = isLost ? performance.now() : wire.heardAt
     const headMs = now - sent.headSince
+    if (this.#limit !== undefined && !isLost && !sent.stuck) {
+      this.#limit.sample(Math.max(0, now - sent.sentAt), this.#inFlight)
+    }
     line.lastAnswerAt = now
     this.#inFlight--
     profile.inFlight--
@@ -206,7 +244,8 @@ export class Multiplexer {
     if (line.interrupted !== undefined) interruptAnswered(line, sent)
     if (line.leaving !== undefined && line.inFlight === 0) this.#supply.giveBack(line)
     // What waits needs a pump. Of callers that ask again, the first makes one.
-    if (this.#binder.queued > 0 || this.#host.wanted > 0 || this.#closing !== undefined) this.#touch(true)
+    if (this.#binder.queued > 0 || this.#host.wanted > 0 || this.#closing !== undefined)
+      this.#touch('after the callers')
   }
 
   /** Its caller hears at once; the server is interrupted when it works on it. */
@@ -229,12 +268,20 @@ export class Multiplexer {
       if (head.statement.expired && now - head.headSince > 1) interrupt(line)
       for (const { statement } of inspect(line, now)) this.#binder.addAgain(statement)
     }
+    if (now - this.#adaptedAt > adaptEveryMs) this.#adapt(now)
     if (sweep) {
       this.#limits.sweep(this.#unsettled(), now)
       this.#supply.giveBackIdle(now)
     }
     if (this.#binder.queued > 0) this.#touch()
     return this.#binder.queued + this.#inFlight > 0 || this.#binder.lines.length > 0
+  }
+
+  #adapt(now: number): void {
+    this.#adaptedAt = now
+    const utilization = performance.eventLoopUtilization()
+    this.#binder.adapt(performance.eventLoopUtilization(utilization, this.#utilization).utilization)
+    this.#utilization = utilization
   }
 
   #noLine(error: unknown): void {
@@ -245,6 +292,11 @@ export class Multiplexer {
   }
 }
 
-const atOnce = Promise.resolve()
+/** How long after there was more than one statement a caller counts as one of many. */
+const crowdedForMs = 50
+/** The most that is put on one connection. */
+const mostOnALine = 48
+/** How often the number of lines for shared statements is looked at. */
+const adaptEveryMs = 50
 /** How many texts are remembered. */
 const mostProfiles = 1_000

@@ -1,9 +1,11 @@
 import { describeFailure, sessionStateOf } from '../failures.ts'
 import type { QueryOptions, QueryResult } from '../options.ts'
 import type { StatementLog } from '../statement-log.ts'
+import { serverError } from '../wire/server-error.ts'
 import type { Binder } from './binder.ts'
 import type { Sent } from './sent.ts'
 import type { Statement } from './statement.ts'
+import { repeatable } from './rescue.ts'
 import { judge } from './verdict.ts'
 
 /** Who runs statements that cannot share. */
@@ -36,9 +38,18 @@ export class Outcomes {
   answered(sent: Sent, now: number): void {
     const { statement, line } = sent
     const verdict = judge(sent, this.#maxLines)
-    if (verdict === 'session') line.leave('broken')
+    if (verdict === 'session' || verdict === 'changed') line.leave('broken')
     if (statement.settled) return
     switch (verdict) {
+      case 'changed':
+        // If it happens elsewhere too, it is the statement.
+        if (!repeatable(sent)) return this.#succeed(statement, sent.result())
+        if (!statement.suspected) {
+          statement.suspected = true
+          return this.#again(statement)
+        }
+        statement.profile.kind = 'session'
+        return this.fail(statement, sessionStateOf(this.#pool, statement.text, true))
       case 'result':
         return this.#succeed(statement, sent.result())
       case 'session':
@@ -52,6 +63,7 @@ export class Outcomes {
         return this.#again(statement)
       case 'again':
         statement.lost(line.openedAt, now)
+        this.#log.retried(serverError(sent.failure?.error)?.code ?? 'lost')
         if (sent.prepared !== undefined) line.client.wire.prepared.forget(sent.prepared)
         return this.#again(statement)
       case 'failed': {
@@ -87,8 +99,11 @@ export class Outcomes {
   }
 
   #toItsOwn(statement: Statement): void {
-    const { text, values, options } = statement
+    const { text, values, options, arrivedAt } = statement
     this.#binder.withdraw(statement)
-    statement.resolve(this.#runner.runAlone(text, values, options))
+    // There it is counted, and limited, anew.
+    this.#log.counts.statements--
+    const leftMs = options.timeoutMs && Math.max(1, options.timeoutMs - (performance.now() - arrivedAt))
+    statement.resolve(this.#runner.runAlone(text, values, { ...options, timeoutMs: leftMs }))
   }
 }

@@ -11,12 +11,12 @@ export function inspect(line: Line, now: number): readonly Sent[] {
   const { profile } = head.statement
   const ageMs = now - head.headSince
   if (ageMs <= profile.cost.patienceMs) return none
-  if (ageMs >= head.nextToldMs) {
+  if (ageMs >= line.nextToldMs) {
     profile.cost.running(ageMs)
-    head.nextToldMs = 2 * ageMs
+    line.nextToldMs = 2 * ageMs
   }
   // Seen only once, it may be the event loop that stood still.
-  if (head.stuck || ++head.sightings < (profile.cost.isMixed ? 2 : 3)) return none
+  if (head.stuck || ++line.sightings < (profile.cost.isMixed ? 2 : 3)) return none
   head.stuck = true
   line.seals++
   profile.becameStuck(head)

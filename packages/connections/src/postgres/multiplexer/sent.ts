@@ -10,8 +10,6 @@ export class Sent extends Answer {
   /** How much of the line it takes: 1 for all of it. */
   readonly share: number
   readonly exclusive: boolean
-  /** How long it is expected to take. */
-  readonly workMs: number
   /** Whether the server has to parse it first. */
   readonly parses: boolean
   readonly sentAt: number
@@ -19,10 +17,6 @@ export class Sent extends Answer {
   readonly writes: boolean
   /** It has stood at the head of its line for too long. */
   stuck = false
-  /** How many times it was seen standing there for too long. */
-  sightings = 0
-  /** The age at which its running time is told to the estimate next. */
-  nextToldMs = 0
 
   constructor(
     statement: Statement,
@@ -40,7 +34,6 @@ export class Sent extends Answer {
     this.sentAt = now
     this.share = share
     this.exclusive = exclusive
-    this.workMs = statement.profile.cost.meanMs
     this.parses = parses
     this.writes = writes
   }

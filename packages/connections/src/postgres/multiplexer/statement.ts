@@ -15,15 +15,13 @@ export class Statement {
   /** Given up by its caller: at its limit, or by its signal. */
   expired = false
   queued = false
+  /** A setting was changed while a copy of it ran. */
+  suspected = false
   /** How many copies of it are under way. */
   copies = 0
   /** When the first copy was sent; 0 before. */
   sentAt = 0
-  /** How often a copy of it was lost with its connection, or refused or cut short for no fault of its own. */
-  losses = 0
-  /** How often that happened on a line that was open at the first loss: what took that one may have taken them all. */
-  lossesOnOldLines = 0
-  #lostAt: number | undefined
+  #losses: Losses | undefined
   /** Undoes what watches over its limits. */
   release: (() => void) | undefined
 
@@ -47,14 +45,18 @@ export class Statement {
 
   /** Takes note that a copy of it was lost on a line that was opened then. */
   lost(openedAt: number, now: number): void {
-    if (this.wasOpenAtLoss(openedAt)) this.lossesOnOldLines++
-    else this.losses++
-    this.#lostAt ??= now
+    if (this.#losses === undefined) this.#losses = { firstAt: now, onOldLines: 0, onOthers: 1 }
+    else if (openedAt <= this.#losses.firstAt) this.#losses.onOldLines++
+    else this.#losses.onOthers++
   }
 
-  /** Whether a line opened then was there when it was lost first. */
-  wasOpenAtLoss(openedAt: number): boolean {
-    return this.#lostAt !== undefined && openedAt <= this.#lostAt
+  /**
+   * Whether it is worth another try after the loss of a line that was opened then: one event may take all lines
+   * that were there, at most `maxLines`.
+   */
+  mayTryAgain(openedAt: number, maxLines: number): boolean {
+    const { firstAt, onOldLines, onOthers } = this.#losses ?? noLosses
+    return openedAt <= firstAt ? onOldLines < maxLines : onOthers < mostLosses
   }
 
   get text(): string {
@@ -73,3 +75,15 @@ export class Statement {
     this.#reject(error)
   }
 }
+
+/** How often a copy was lost with its connection, or refused or cut short for no fault of its own. */
+interface Losses {
+  readonly firstAt: number
+  /** On lines that were open at the first loss. */
+  onOldLines: number
+  /** The first, and on lines opened since. */
+  onOthers: number
+}
+
+const noLosses: Losses = { firstAt: -Infinity, onOldLines: 0, onOthers: 0 }
+const mostLosses = 2

@@ -12,7 +12,7 @@ export class Ticker {
 
   start(): void {
     this.#idleTicks = 0
-    this.#timer ??= setInterval(() => this.#tick(), 1)
+    this.#timer ??= setInterval(this.#tick, 1)
   }
 
   stop(): void {
@@ -20,7 +20,7 @@ export class Ticker {
     this.#timer = undefined
   }
 
-  #tick(): void {
+  readonly #tick = (): void => {
     const sweep = ++this.#ticks % 16 === 0
     if (this.#onTick(performance.now(), sweep)) this.#idleTicks = 0
     else if (++this.#idleTicks > longestIdleTicks) this.stop()

@@ -7,20 +7,20 @@ import type { Sent } from './sent.ts'
 /**
  * What an answer means for its statement: a `'result'`; `'failed'`, to be told to the caller; `'again'`, since it
  * did not run or may run twice; again as a `'write'`, which the guard of the line refused; on a connection of its
- * `'own'`; or it left something of a `'session'` on the line.
+ * `'own'`; or it left something of a `'session'` on the line, or a setting was `'changed'` while it ran, which may
+ * also be the server reading its configuration again.
  */
-export type Verdict = 'result' | 'failed' | 'again' | 'write' | 'own' | 'session'
+export type Verdict = 'result' | 'failed' | 'again' | 'write' | 'own' | 'session' | 'changed'
 
 /** @param maxLines how many lines one event may take at once */
 export function judge(sent: Sent, maxLines: number): Verdict {
   const { statement, line, failure } = sent
   const { wire } = line.client
   if (failure === undefined) {
-    return wire.inTransaction || leftState(sent) ? 'session' : 'result'
+    if (wire.inTransaction || leftState(sent)) return 'session'
+    return sent.changedParameter ? 'changed' : 'result'
   }
-  const mayTryAgain = statement.wasOpenAtLoss(line.openedAt)
-    ? statement.lossesOnOldLines < maxLines
-    : statement.losses < mostLosses
+  const mayTryAgain = statement.mayTryAgain(line.openedAt, maxLines)
   if (wire.lostBy !== undefined) return mayTryAgain && repeatable(sent) ? 'again' : 'failed'
 
   const error = serverError(failure.error)
@@ -54,5 +54,3 @@ function leftState({ statement: { profile }, tag = '' }: Sent): boolean {
   profile.harmlessTag = tag
   return false
 }
-
-const mostLosses = 2

@@ -28,6 +28,8 @@ export class Answer {
   failure: { readonly error: unknown } | undefined
   /** The portal has more rows to give. */
   suspended = false
+  /** A setting that the server reports was changed meanwhile. */
+  changedParameter = false
   /** Set when nobody wants the rows any more: they are skipped. */
   unwanted = false
   readonly #format: ResultFormat

@@ -137,12 +137,20 @@ export class Replies implements MessageHandler {
     if (this.#answers.length === 0) this.#wake()
   }
 
+  #parameterChanged(buffer: Buffer, start: number, end: number): void {
+    const answer = this.#answers.first
+    const name = buffer.toString('latin1', start, endOfText(buffer, start, end))
+    // That a standby is promoted is no statement's doing.
+    if (answer !== undefined && name !== 'in_hot_standby') answer.changedParameter = true
+  }
+
   /** What comes at any time, whatever else is under way. */
   #aside(code: number, buffer: Buffer, start: number, end: number): boolean {
     if (code === codes.NoticeResponse) this.#options.onNotice(readFields(buffer, start, end))
     else if (code === codes.NotificationResponse) {
       this.#options.onNotification(readNotification(buffer, start, end))
-    } else if (code !== codes.ParameterStatus) return false
+    } else if (code === codes.ParameterStatus) this.#parameterChanged(buffer, start, end)
+    else return false
     return true
   }
 
