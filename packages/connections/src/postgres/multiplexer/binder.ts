@@ -44,7 +44,7 @@ export class Binder {
   constructor(maxLines: number, fairness: 'equal' | 'isolate') {
     this.#maxLines = maxLines
     this.#isolate = fairness === 'isolate'
-    this.#bulkhead = Math.max(1, Math.min(3, Math.floor(maxLines / 3)))
+    this.#bulkhead = Math.min(3, Math.ceil(maxLines / 2))
     this.#forecast = new WaitForecast(Math.max(1, maxLines - 1))
   }
 

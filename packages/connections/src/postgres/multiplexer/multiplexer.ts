@@ -8,6 +8,7 @@ import { GradientLimit } from '../gradient-limit.ts'
 import { Binder } from './binder.ts'
 import type { MultiplexerHost } from './host.ts'
 import { interrupt, interruptAnswered } from './interrupt.ts'
+import { LaneWatch } from './lane-watch.ts'
 import type { Line } from './line.ts'
 import { LineSupply, type LineCounts } from './line-supply.ts'
 import { Limits } from './limits.ts'
@@ -32,6 +33,7 @@ export class Multiplexer {
   readonly #supply: LineSupply
   readonly #outcomes: Outcomes
   readonly #limits: Limits
+  readonly #lanes: LaneWatch
   readonly #ticker = new Ticker((now, sweep) => this.#tick(now, sweep))
   readonly #objects: ResultFormat
   /** How many the server is given at once, if that is to be found out. */
@@ -44,8 +46,6 @@ export class Multiplexer {
   /** When there was last more than one statement. */
   #crowdedAt = -Infinity
   #pumping = false
-  #adaptedAt = 0
-  #utilization = performance.eventLoopUtilization()
   #closing: (() => void) | undefined
   #closed = false
 
@@ -55,6 +55,7 @@ export class Multiplexer {
     this.#host = host
     this.#objects = { rowMode: 'object', types: undefined, maxBytes: options.maxResultBytes }
     this.#binder = new Binder(options.maxSize, options.fairness)
+    this.#lanes = new LaneWatch(this.#binder)
     this.#outcomes = new Outcomes(pool, options.maxSize, log, host, this.#binder)
     this.#limits = new Limits(pool, options, log, host, (statement, error) => this.#giveUp(statement, error))
     if (options.adaptiveLimit) this.#limit = new GradientLimit({ max: mostOnALine * options.maxSize })
@@ -268,20 +269,13 @@ export class Multiplexer {
       if (head.statement.expired && now - head.headSince > 1) interrupt(line)
       for (const { statement } of inspect(line, now)) this.#binder.addAgain(statement)
     }
-    if (now - this.#adaptedAt > adaptEveryMs) this.#adapt(now)
+    this.#lanes.look(now)
     if (sweep) {
       this.#limits.sweep(this.#unsettled(), now)
       this.#supply.giveBackIdle(now)
     }
     if (this.#binder.queued > 0) this.#touch()
     return this.#binder.queued + this.#inFlight > 0 || this.#binder.lines.length > 0
-  }
-
-  #adapt(now: number): void {
-    this.#adaptedAt = now
-    const utilization = performance.eventLoopUtilization()
-    this.#binder.adapt(performance.eventLoopUtilization(utilization, this.#utilization).utilization)
-    this.#utilization = utilization
   }
 
   #noLine(error: unknown): void {
@@ -296,7 +290,5 @@ export class Multiplexer {
 const crowdedForMs = 50
 /** The most that is put on one connection. */
 const mostOnALine = 48
-/** How often the number of lines for shared statements is looked at. */
-const adaptEveryMs = 50
 /** How many texts are remembered. */
 const mostProfiles = 1_000
