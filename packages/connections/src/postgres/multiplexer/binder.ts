@@ -245,9 +245,24 @@ export class Binder {
     const waitedMs = now - profile.first!.arrivedAt
     if (waitedMs > reserveMs && !this.#lent && profile.stuck.length === 0) return true
     if (this.#isolate || !cost.knownSlow || cost.meanMs > 100) return false
-    return waitedMs > Math.max(3, 0.5 * cost.meanMs) && !profile.overdue(now)
+    if (profile.overdue(now)) return false
+    return waitedMs > Math.max(3, 0.5 * cost.meanMs) || this.#freeAt(now) - now < soonMs
+  }
+
+  /** When the next line will be free, if the slow ones that have one take as long as usual. */
+  #freeAt(now: number): number {
+    let soonest = Infinity
+    for (const { head } of this.lines) {
+      if (head === undefined || !head.exclusive) continue
+      const at = head.headSince + head.statement.profile.cost.completedMeanMs
+      // One that should be over may take for ever.
+      if (at > now - soonMs && at < soonest) soonest = at
+    }
+    return soonest
   }
 }
 
 /** For how long after the last shared statement a line is kept for the next. */
 const reserveMs = 1_000
+/** For how long shared statements may be left without a line, by what is known of the others. */
+const soonMs = 1

@@ -56,5 +56,5 @@ const smoothingMs = 5
 const risesForMs = 20
 const fallsForMs = 100
 /** How far one hold may differ from the usual one. */
-const leastOfUsual = 0.3
-const mostOfUsual = 1.4
+const leastOfUsual = 0.35
+const mostOfUsual = 1.05
