@@ -37,7 +37,7 @@ export class ConnectionsError extends Error {
   readonly code: ConnectionsErrorCode
   /** The five characters by which Postgres names an error, where it sent one. */
   readonly sqlState: string | undefined
-  /** Whether the server may have done the statement's work, in whole or in part: repeat only what is safe to repeat. */
+  /** Whether the server may have done the work, in whole or in part: repeat only what is safe to repeat. */
   readonly mayHaveRun: boolean
 
   constructor(code: ConnectionsErrorCode, message: string, options?: ConnectionsErrorOptions) {

@@ -212,11 +212,10 @@ export class Exchange {
           `${this.label}: could not connect: ${reasonOf(error)}`,
           options,
         )
-      : new ConnectionsError(
-          'CONNECTIONS_LOST',
-          `${this.label}: the connection broke: ${reasonOf(error)}`,
-          options,
-        )
+      : new ConnectionsError('CONNECTIONS_LOST', `${this.label}: the connection broke: ${reasonOf(error)}`, {
+          ...options,
+          mayHaveRun: true,
+        })
   }
 
   #timeout(): ConnectionsError {
@@ -224,6 +223,7 @@ export class Exchange {
     return new ConnectionsError(
       'CONNECTIONS_TIMEOUT',
       `${this.label}: ${progress} after ${this.request.timeoutMs} ms`,
+      { mayHaveRun: this.#controller !== undefined },
     )
   }
 
@@ -231,6 +231,7 @@ export class Exchange {
     return new ConnectionsError(
       'CONNECTIONS_BODY_TOO_LARGE',
       `${this.label}: the body is larger than maxBodyBytes (${this.request.maxBodyBytes})`,
+      { mayHaveRun: true },
     )
   }
 }

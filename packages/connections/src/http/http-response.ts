@@ -35,7 +35,7 @@ export class HttpResponse {
       throw new ConnectionsError(
         'CONNECTIONS_BODY_INVALID',
         `the body of the response with status ${this.status} is not JSON: ${start}`,
-        { cause },
+        { cause, mayHaveRun: true },
       )
     }
     return parse === undefined ? (value as T) : parse(value)
