@@ -1,6 +1,7 @@
 import { startPostgres, type Benchmark } from '@code/testkit'
 import { measureBookkeeping } from './bookkeeping.ts'
 import type { Extent } from './extent.ts'
+import { measureFaults } from './faults.ts'
 import { measureHttp } from './http.ts'
 import { measureImports } from './imports.ts'
 import { measureLockedTable } from './locked-table.ts'
@@ -18,6 +19,7 @@ export async function measureAll(suite: Benchmark, extent: Extent): Promise<void
   await measureBookkeeping(suite)
   await measurePostgres(suite, extent)
   await measureTpcb(suite, extent)
+  await measureFaults(suite, extent)
   await measureHttp(suite, extent)
 }
 

@@ -94,7 +94,7 @@ export class ConnectionPoolManager<
   /** Asks one pool, or all at once, for a sign of life. Never rejects because one is ill. */
   async health(name?: keyof P & string, options?: HealthOptions): Promise<HealthReport> {
     const asked = name === undefined ? [...this.#pools.values()] : [this.#pool(name)]
-    const answers = await Promise.all(asked.map((pool) => pool.health(options)))
+    const answers = await Promise.all(asked.map((pool) => healthOf(pool, options)))
     const checks = answers.flatMap(checksOf)
     const failed = checks.filter(({ ok }) => !ok)
     return Object.freeze({
@@ -124,7 +124,7 @@ export class ConnectionPoolManager<
 
   async #close(deadlineMs: number): Promise<CloseReport> {
     const startedAt = performance.now()
-    const reports = await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close({ deadlineMs })))
+    const reports = await Promise.all(Array.from(this.#pools.values(), (pool) => closeOf(pool, deadlineMs)))
     return Object.freeze({
       closed: reports.every((report) => report.closed),
       ms: performance.now() - startedAt,
@@ -146,4 +146,27 @@ function closed(): ConnectionsError {
 /** A pool's answer, followed by those of its parts. */
 function checksOf({ parts = [], ...own }: HealthCheck): readonly HealthCheck[] {
   return [own, ...parts].map((check) => Object.freeze({ ...check }))
+}
+
+/** A pool of another's making may reject where it should answer: it is ill then. */
+async function healthOf(pool: PoolOf<Driver>, options: HealthOptions | undefined): Promise<HealthCheck> {
+  const startedAt = performance.now()
+  try {
+    return await pool.health(options)
+  } catch (error) {
+    const ms = performance.now() - startedAt
+    return { name: pool.name, ok: false, ms, critical: true, error: messageOf(error) }
+  }
+}
+
+async function closeOf(pool: PoolOf<Driver>, deadlineMs: number): Promise<CloseReport> {
+  try {
+    return await pool.close({ deadlineMs })
+  } catch (error) {
+    return { closed: false, ms: 0, holders: [{ heldMs: 0, label: `${pool.name}: ${messageOf(error)}` }] }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -24,6 +24,7 @@ export type { CloseOptions, CloseReport, HealthCheck, HealthReport, Holder } fro
 export type {
   CloseMessage,
   ConnectMessage,
+  FallbackMessage,
   HttpMessage,
   QueryMessage,
   RetryMessage,

@@ -3,6 +3,7 @@ export type { ConnectionLease, Driver, GetConnectionOptions, HealthOptions, Warm
 export type {
   CopyOptions,
   LeaseOptions,
+  PostgresEndpoint,
   PostgresOptions,
   QueryField,
   QueryOptions,
@@ -27,9 +28,11 @@ export type { ListenOptions, PostgresListener, PostgresNotification } from './po
 export { postgres, type PostgresPool, type PostgresStats } from './postgres/postgres-pool.ts'
 export type { PostgresSession } from './postgres/postgres-session.ts'
 export type { CloseOptions, CloseReport, HealthCheck, Holder } from './report.ts'
+export type { ReplicaStats } from './postgres/replicas.ts'
 export type {
   CloseMessage,
   ConnectMessage,
+  FallbackMessage,
   QueryMessage,
   RetryMessage,
   SlowMessage,

@@ -205,7 +205,8 @@ export class Exchange {
     if (code === 'UND_ERR_CONNECT_TIMEOUT') {
       return new ConnectionsError('CONNECTIONS_TIMEOUT', `${this.label}: ${error.message}`, options)
     }
-    if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return sessionClosed(this.label)
+    if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED')
+      return sessionClosed(this.label, this.#controller !== undefined)
     return this.#controller === undefined
       ? new ConnectionsError(
           'CONNECTIONS_REFUSED',
@@ -252,8 +253,8 @@ async function* rethrowing(
   }
 }
 
-export function sessionClosed(label: string): ConnectionsError {
-  return new ConnectionsError('CONNECTIONS_CLOSED', `${label}: the HTTP session is closed`)
+export function sessionClosed(label: string, mayHaveRun = false): ConnectionsError {
+  return new ConnectionsError('CONNECTIONS_CLOSED', `${label}: the HTTP session is closed`, { mayHaveRun })
 }
 
 function reasonOf(error: Error): string {

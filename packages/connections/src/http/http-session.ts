@@ -178,7 +178,7 @@ class PooledHttpSession implements HttpSession {
     const holders = Array.from(this.#inFlight, ({ heldMs, label }): Holder =>
       Object.freeze({ heldMs, label }),
     )
-    for (const exchange of this.#inFlight) exchange.cancel(sessionClosed(exchange.label))
+    for (const exchange of this.#inFlight) exchange.cancel(sessionClosed(exchange.label, true))
     await this.#agent.leave()
     const ms = performance.now() - startedAt
     return Object.freeze({ closed: holders.length === 0, ms, holders: Object.freeze(holders) })

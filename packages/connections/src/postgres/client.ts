@@ -62,8 +62,8 @@ export class PostgresClient {
   async begin(limits: Limits): Promise<void> {
     const text = this.#begin
     if (text === undefined) return
+    await this.#query(text, undefined, undefined, limits)
     this.#begin = undefined
-    await this.query(text, undefined, limits)
   }
 
   /** Runs one statement. One with values is prepared, once for each text. */
@@ -150,6 +150,7 @@ export class PostgresClient {
     const { name } = options
     const prepare = name !== undefined || values !== undefined
     const prepared = prepare ? this.wire.prepared.of(text, name) : undefined
+    const begin = this.#begin
     try {
       return await this.#query<R>(text, values, prepared, options)
     } catch (error) {
@@ -157,8 +158,16 @@ export class PostgresClient {
       this.wire.prepared.forget(prepared)
       // It was refused before it did anything; but a transaction is lost by that, and its owner must know.
       if (this.wire.inTransaction) throw error
+      if (begin !== undefined) this.#beginAnew(begin)
       return this.#query<R>(text, values, this.wire.prepared.of(text, name), options)
     }
+  }
+
+  /** It may have been BEGIN that the server did not know any more. */
+  #beginAnew(text: string): void {
+    const prepared = this.wire.prepared.of(text)
+    if (prepared !== undefined) this.wire.prepared.forget(prepared)
+    this.#begin = text
   }
 
   #query<R>(
@@ -171,15 +180,16 @@ export class PostgresClient {
       const { wire } = this
       const format = { rowMode, types, maxBytes: this.settings.maxResultBytes }
       const answer = new ExchangeAnswer(format, giveUp, () => {
-        if (leavesState(answer.tag ?? '', text)) this.hasState = true
+        if (answer.tags.some((tag) => leavesState(tag, text))) this.hasState = true
         if (answer.failure === undefined) done(undefined, answer.result<R>())
         else done(answer.failure)
       })
       if (prepared === undefined && values === undefined) wire.script(answer, text)
       else {
         const begin = this.#begin === undefined ? undefined : wire.prepared.of(this.#begin)
-        this.#begin = undefined
         wire.run(answer, text, values ?? [], prepared, begin)
+        // Not before it is said: a value that cannot be converted must not cost the transaction its beginning.
+        this.#begin = undefined
       }
       wire.flush()
       return () => {

@@ -140,6 +140,7 @@ export class CopyIn extends Answer {
 export function checkCopy(table: string, columns: readonly string[], rows: CopyRows): void {
   checkString('table', table)
   checkArray('columns', columns)
+  if (columns.length === 0) throw new TypeError('columns must name at least one, got none')
   for (const column of columns) checkString('columns', column)
   if (
     typeof rows !== 'object' ||

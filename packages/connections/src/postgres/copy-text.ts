@@ -1,3 +1,4 @@
+import { describe } from '../check.ts'
 import { ConnectionsError } from '../errors.ts'
 import { longestNumber, writeNumber } from './copy-number.ts'
 import { hex, textOf } from './copy-value.ts'
@@ -40,6 +41,9 @@ export class CopyText {
    */
   append(row: readonly unknown[]): void {
     this.#rows++
+    if (!Array.isArray(row)) {
+      throw new TypeError(`row ${this.#rows} must be an array, got ${describe(row)}`)
+    }
     if (row.length !== this.#columns.length) {
       throw new TypeError(`row ${this.#rows} has ${row.length} values for ${this.#columns.length} columns`)
     }

@@ -22,8 +22,12 @@ export function describeFailure(error: unknown, { pool, what, lost, mayHaveRun }
     return new ConnectionsError('CONNECTIONS_LOST', message, { ...options, mayHaveRun })
   }
   if (fromServer === undefined) return error
-  return new ConnectionsError('CONNECTIONS_QUERY', `${pool}: ${fromServer.message}: ${brief(what)}`, options)
+  const message = `${pool}: ${fromServer.message}: ${brief(what)}`
+  return new ConnectionsError('CONNECTIONS_QUERY', message, { ...options, mayHaveRun: mayCommit.test(what) })
 }
+
+/** Texts that may have committed a part of their work before they failed. */
+const mayCommit = /;\s*[^\s;]|^\s*(call|do)\b/i
 
 export function timeoutOf(pool: string, what: string, timeoutMs: number): ConnectionsError {
   const message = `${pool}: not done after ${Math.round(timeoutMs)} ms: ${brief(what)}`
@@ -35,9 +39,9 @@ export function waitTimeoutOf(pool: string, waitedMs: number, holders: string): 
   return new ConnectionsError('CONNECTIONS_TIMEOUT', message)
 }
 
-export function queueFullOf(pool: string, maxWaiting: number): ConnectionsError {
+export function queueFullOf(pool: string, maxWaiting: number, mayHaveRun: boolean): ConnectionsError {
   const message = `${pool}: ${maxWaiting} callers wait for a connection already`
-  return new ConnectionsError('CONNECTIONS_QUEUE_FULL', message)
+  return new ConnectionsError('CONNECTIONS_QUEUE_FULL', message, { mayHaveRun })
 }
 
 /** A statement that would change, or has changed, what the next statement on its connection finds. */
@@ -58,4 +62,11 @@ export function isStale(error: unknown): boolean {
 
 export function brief(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text
+}
+
+/** Why no connection could be had, told to one who may have had one before. */
+export function unreachable(error: unknown, mayHaveRun: boolean): unknown {
+  if (!mayHaveRun || !(error instanceof ConnectionsError)) return error
+  const { code, message, cause, sqlState } = error
+  return new ConnectionsError(code, message, { cause, sqlState, mayHaveRun })
 }

@@ -1,3 +1,4 @@
+import { ConnectionsError } from '../errors.ts'
 import type { PostgresClient } from './client.ts'
 import { Listener, type ListenOptions, type PostgresListener, type PostgresNotification } from './listener.ts'
 import { unlessAborted } from './transaction.ts'
@@ -14,6 +15,7 @@ export interface ListenSource {
  * is lost, another is taken, after a pause that grows with each failure and is never the same.
  */
 export class Listening {
+  #closed = false
   readonly #source: ListenSource
   readonly #listeners = new Map<string, Set<Listener>>()
   /** The channels that the connection listens to. */
@@ -40,6 +42,8 @@ export class Listening {
     else others.add(listener)
     try {
       await unlessAborted(this.#adjust(), options.signal)
+      if (this.#closed)
+        throw new ConnectionsError('CONNECTIONS_CLOSED', 'the pool was closed before the server took note')
     } catch (error) {
       void listener.end()
       throw error
@@ -49,6 +53,7 @@ export class Listening {
 
   /** Ends all listeners. */
   close(): void {
+    this.#closed = true
     for (const listener of this.#all()) void listener.end()
   }
 

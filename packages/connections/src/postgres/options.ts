@@ -108,6 +108,11 @@ export interface QueryOptions {
    * @default false
    */
   readonly replica?: boolean | undefined
+  /**
+   * Whether it writes although its first word is that of a read, which the server would tell only if no function
+   * catches its refusal. @default false
+   */
+  readonly writes?: boolean | undefined
   /** Rows as objects, or as arrays in the order of `fields`. @default 'object' */
   readonly rowMode?: 'object' | 'array' | undefined
   /** Parsers for this statement's columns. @default the pool's */
@@ -195,6 +200,7 @@ export type CheckedOptions = Omit<PostgresOptions, keyof typeof defaults> &
 
 export function checkOptions(options: PostgresOptions): CheckedOptions {
   const checked = withDefaults(defaults, options) as CheckedOptions
+  checkAddress(checked)
   checkInteger('maxSize', checked.maxSize, 1)
   checkInteger('minSize', checked.minSize, 0)
   if (checked.minSize > checked.maxSize) {
@@ -218,11 +224,49 @@ export function checkOptions(options: PostgresOptions): CheckedOptions {
   return checked.pgBouncer ? { ...checked, maxPrepared: 0 } : checked
 }
 
+/** What is wrong there would end the process, out of a socket, or end as a riddle. */
+function checkAddress(options: PostgresOptions): void {
+  for (const name of ['connectionString', 'host', 'user', 'database', 'name'] as const) {
+    if (options[name] !== undefined) checkString(name, options[name])
+  }
+  const { port, password, ssl, types, onNotice } = options
+  if (port !== undefined) checkInteger('port', port, 1)
+  if (password !== undefined && typeof password !== 'function') checkString('password', password)
+  if (ssl !== undefined && typeof ssl !== 'boolean' && (typeof ssl !== 'object' || ssl === null)) {
+    throw new TypeError(`ssl must be true, false or options of node:tls, got ${describe(ssl)}`)
+  }
+  if (types !== undefined) checkTypes(types)
+  if (onNotice !== undefined && typeof onNotice !== 'function') {
+    throw new TypeError(`onNotice must be a function, got ${describe(onNotice)}`)
+  }
+}
+
+function checkTypes(types: PostgresTypes): void {
+  if (typeof (types as Partial<PostgresTypes> | null)?.getTypeParser !== 'function') {
+    throw new TypeError(`types must have getTypeParser(oid, format), got ${describe(types)}`)
+  }
+}
+
+function checkSignal(signal: AbortSignal): void {
+  if (typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
+    throw new TypeError(`signal must be an AbortSignal, got ${describe(signal)}`)
+  }
+}
+
+/** @throws {TypeError | RangeError} */
+export function checkLease({ signal, timeoutMs, reset }: LeaseOptions): void {
+  if (signal !== undefined) checkSignal(signal)
+  if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
+  if (reset !== undefined && reset !== 'always' && reset !== 'when-seen') {
+    throw new TypeError(`reset must be 'always' or 'when-seen', got ${describe(reset)}`)
+  }
+}
+
 /** @throws {TypeError | RangeError} */
 export function checkStatement(
   text: string,
   values: readonly unknown[] | undefined,
-  { name, timeoutMs, rowMode, replica }: QueryOptions,
+  { name, signal, timeoutMs, rowMode, types, idempotent, writes, replica }: QueryOptions,
 ): void {
   checkString('text', text)
   if (values !== undefined) checkArray('values', values)
@@ -230,7 +274,11 @@ export function checkStatement(
   if (rowMode !== undefined && rowMode !== 'object' && rowMode !== 'array') {
     throw new TypeError(`rowMode must be 'object' or 'array', got ${describe(rowMode)}`)
   }
+  if (signal !== undefined) checkSignal(signal)
+  if (types !== undefined) checkTypes(types)
   if (replica !== undefined) checkBoolean('replica', replica)
+  if (idempotent !== undefined) checkBoolean('idempotent', idempotent)
+  if (writes !== undefined) checkBoolean('writes', writes)
   if (name === undefined) return
   checkString('name', name)
   if (name === '' || name.startsWith('code_')) {

@@ -19,6 +19,7 @@ import { Listening } from './listen.ts'
 import type { ListenOptions, PostgresListener } from './listener.ts'
 import { Multiplexer } from './multiplexer/multiplexer.ts'
 import {
+  checkLease,
   checkStatement,
   type CheckedOptions,
   type CopyOptions,
@@ -109,8 +110,8 @@ export class PostgresServer {
 
   /** `PostgresPool.getConnection`, here. */
   async lend(options: LeaseOptions = {}): Promise<ConnectionLease<PostgresSession>> {
+    checkLease(options)
     const { signal, timeoutMs, reset = 'always' } = options
-    if (timeoutMs !== undefined) checkMs('timeoutMs', timeoutMs)
     const client = await this.#clients.take({ signal, timeoutMs })
     const session = new LentSession(client)
     let ended = false
@@ -202,11 +203,13 @@ export class PostgresServer {
     const multiplexer = this.#multiplexer
     void multiplexer?.close()
     this.#listening.close()
-    const { closed, holders } = await this.#clients.close(deadlineMs)
+    // Some of the time is for telling the server to stop what is still under way then.
+    const lastMs = Math.min(longestGoodbyeMs, deadlineMs / 5)
+    const { closed, holders } = await this.#clients.close(Math.max(1, deadlineMs - lastMs))
     this.#unregister()
     const pending = multiplexer?.pending() ?? []
     multiplexer?.abandon()
-    await this.#clients.dropAll()
+    await atMost(this.#clients.dropAll(), lastMs)
     const named = holders.map((holder) => Object.assign({ label: this.name }, holder))
     return { closed, ms: performance.now() - startedAt, holders: [...named, ...pending] }
   }
@@ -263,6 +266,15 @@ export class PostgresServer {
       this.#clients.giveBack(client)
     }
   }
+}
+
+const longestGoodbyeMs = 200
+
+/** Resolves when that is done, or after so many milliseconds. */
+async function atMost(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))])
+  clearTimeout(timer)
 }
 
 /** Two pools have one server when it started at the same microsecond. Reserved places are for administrators. */

@@ -51,7 +51,11 @@ export class LentSession implements PostgresSession {
   readonly #client: PostgresClient
   readonly #signal: AbortSignal | undefined
   #last: Promise<unknown> = Promise.resolve()
+  #finished = false
   #ended = false
+  #failure: unknown
+  /** Set while rows are taken that come later. */
+  #copying = false
 
   constructor(client: PostgresClient, signal?: AbortSignal) {
     this.#client = client
@@ -88,7 +92,10 @@ export class LentSession implements PostgresSession {
     rows: CopyRows,
     options: CopyOptions = {},
   ): Promise<CopyResult> {
-    return this.#next(() => this.#client.copyFrom(table, columns, rows, this.#within(options)))
+    const copy = (): Promise<CopyResult> => this.#client.copyFrom(table, columns, rows, this.#within(options))
+    // Rows that come later may come from this very connection, which is taken: both would wait for ever.
+    const comesLater = typeof rows === 'object' && rows !== null && Symbol.asyncIterator in rows
+    return this.#next(comesLater ? () => this.#exclusively(copy) : copy)
   }
 
   /** The connection of a session that a pool lent. */
@@ -96,15 +103,28 @@ export class LentSession implements PostgresSession {
     return (session as LentSession).#client
   }
 
-  /** From here on the connection is somebody else's. */
+  /** From here on the connection is somebody else's: what has not been sent is refused. */
   end(): void {
+    this.#finished = true
     this.#ended = true
   }
 
+  /** Takes nothing more, and resolves when what was asked for is done, whether somebody waits for it or not. */
+  async finish(): Promise<void> {
+    this.#finished = true
+    await this.#last
+  }
+
+  /** What a statement failed with first, even if that was caught. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
   async #next<R>(run: () => Promise<R>, cursor?: object): Promise<R> {
+    if (this.#finished) throw returned()
+    if (this.#copying) throw copying()
     const mine = this.#last.then(() => {
-      if (this.#ended)
-        throw new TypeError('this connection has been returned: its lease or transaction is over')
+      if (this.#ended) throw returned()
       const { cursor: open } = this.#client
       if (open !== undefined && open !== cursor)
         throw new TypeError(
@@ -112,8 +132,19 @@ export class LentSession implements PostgresSession {
         )
       return run()
     })
-    this.#last = mine.catch(() => {})
+    this.#last = mine.catch((error: unknown) => {
+      this.#failure ??= error
+    })
     return mine
+  }
+
+  async #exclusively<R>(run: () => Promise<R>): Promise<R> {
+    this.#copying = true
+    try {
+      return await run()
+    } finally {
+      this.#copying = false
+    }
   }
 
   #within<O extends { readonly signal?: AbortSignal | undefined }>(options: O): O {
@@ -121,4 +152,12 @@ export class LentSession implements PostgresSession {
     const { signal } = options
     return { ...options, signal: signal ? AbortSignal.any([this.#signal, signal]) : this.#signal }
   }
+}
+
+function returned(): TypeError {
+  return new TypeError('this connection has been returned: its lease or transaction is over')
+}
+
+function copying(): TypeError {
+  return new TypeError('this connection takes rows by copyFrom: what they come from needs another connection')
 }

@@ -99,7 +99,9 @@ export class Replicas {
 
   /** Connects to those that are there, and learns their lag. One that is not there is told by `health` and `stats`. */
   async warm(options: WarmOptions): Promise<void> {
-    await Promise.allSettled(this.#replicas.map(({ server }) => server.warm(options)))
+    const outcomes = await Promise.allSettled(this.#replicas.map(({ server }) => server.warm(options)))
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected' && isTooMany(outcome.reason)) throw outcome.reason
     this.#use()
     await this.#measure()
   }
@@ -209,6 +211,10 @@ export function refusedWrite(pool: string, text: string, error: unknown): unknow
 }
 
 const nothing = (): Record<string, never> => ({})
+function isTooMany(error: unknown): boolean {
+  return error instanceof ConnectionsError && error.code === 'CONNECTIONS_TOO_MANY'
+}
+
 const always = (): boolean => true
 const none: TimeLeft = {}
 /** How long one question may take. */

@@ -13,10 +13,12 @@ export class Transaction implements Disposable {
   readonly #given: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout | undefined
   #attempts = 0
+  #committing = false
 
   constructor(pool: string, options: TransactionOptions) {
     const { isolation, readOnly = false, replica = false, retries = 0, signal, timeoutMs } = options
     checkBoolean('replica', replica)
+    checkBoolean('readOnly', readOnly)
     if (replica && (!readOnly || isolation === 'serializable')) {
       throw new TypeError(`replica: true needs readOnly: true, and cannot be serializable`)
     }
@@ -28,7 +30,9 @@ export class Transaction implements Disposable {
       checkMs('timeoutMs', timeoutMs)
       this.#timer = setTimeout(() => {
         const message = `${pool}: the transaction was not done after ${timeoutMs} ms`
-        this.#stop.abort(new ConnectionsError('CONNECTIONS_TIMEOUT', message))
+        this.#stop.abort(
+          new ConnectionsError('CONNECTIONS_TIMEOUT', message, { mayHaveRun: this.#committing }),
+        )
       }, timeoutMs)
     }
     this.#begin = `begin${isolation ? ` isolation level ${isolation}` : ''}${readOnly ? ' read only' : ''}`
@@ -55,14 +59,17 @@ export class Transaction implements Disposable {
     try {
       client.beginWith(this.#begin)
       const result = await unlessAborted(Promise.resolve(work(session)), signal)
+      await unlessAborted(session.finish(), signal)
       session.end()
       if (client.beginning) {
         client.beginWith(undefined)
         return result
       }
+      this.#committing = true
       const { command } = await client.query('commit', undefined, { signal })
+      this.#committing = false
       // The server answers COMMIT with ROLLBACK when a statement failed whose error `work` has swallowed.
-      if (command !== 'COMMIT') throw rolledBack()
+      if (command !== 'COMMIT') throw rolledBack(session.failure)
       return result
     } catch (error) {
       session.end()
@@ -107,7 +114,8 @@ export async function unlessAborted<R>(promise: Promise<R>, signal: AbortSignal 
 
 const isolations = ['read committed', 'repeatable read', 'serializable']
 
-function rolledBack(): ConnectionsError {
+function rolledBack(cause: unknown): ConnectionsError {
   const message = 'the transaction was rolled back, not committed: a statement in it had failed'
-  return new ConnectionsError('CONNECTIONS_ROLLED_BACK', message)
+  const sqlState = cause instanceof ConnectionsError ? cause.sqlState : undefined
+  return new ConnectionsError('CONNECTIONS_ROLLED_BACK', message, { cause, sqlState })
 }

@@ -264,8 +264,26 @@ test('mistakes in the options are refused at once', () => {
   expect(() => postgres({ minSize: 11 })).toThrow('minSize must be at most maxSize (10), got 11')
   expect(() => postgres({ statementTimeoutMs: 0 })).toThrow(RangeError)
   expect(() => postgres({ maxPrepared: -1 })).toThrow(RangeError)
+  expect(() => postgres({ user: 7 as never })).toThrow('user must be a string, got 7')
+  expect(() => postgres({ ssl: 'yes' as never })).toThrow(
+    "ssl must be true, false or options of node:tls, got 'yes'",
+  )
+  expect(() => postgres({ types: 5 as never })).toThrow('types must have getTypeParser(oid, format), got 5')
+  expect(() => postgres({ onNotice: 1 as never })).toThrow('onNotice must be a function, got 1')
 })
 
 function instruments(): Map<string, { stats(): object }> {
   return (globalThis as never)[Symbol.for('code.instruments')]
 }
+
+test('what writes behind the back of its first word can be said to', async () => {
+  await using db = open()
+  await db.query('create table audit (n int)')
+  await db.query(`create function audited() returns text language plpgsql as $$
+    begin insert into audit values (1); return 'yes'; exception when others then return 'no'; end $$`)
+  expect((await db.query('select audited()', [])).rows).toEqual([{ audited: 'no' }])
+  expect((await db.query('select audited()', [], { writes: true })).rows).toEqual([{ audited: 'yes' }])
+  expect((await db.query('select n from audit')).rows).toEqual([{ n: 1 }])
+  await expect(db.query('select 1', [], { writes: 'yes' as never })).rejects.toThrow(TypeError)
+  await expect(db.query('select 1', [], { signal: 5 as never })).rejects.toThrow(TypeError)
+})

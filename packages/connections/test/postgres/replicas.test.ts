@@ -261,6 +261,7 @@ test('a read-only transaction and a cursor run on a replica, or on the primary',
   await db.warm()
   expect(await ports()).toEqual([first.port, first.port])
   await db.query('create table scrolled as select 1 as n')
+  await first.catchUp()
   const writing = 'delete from scrolled returning n'
   await using primaryOnly = open({ replicas: undefined })
   for (const pool of [db, primaryOnly]) {

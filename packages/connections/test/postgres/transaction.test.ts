@@ -1,6 +1,11 @@
 import { startPostgres, startProxy } from '@code/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
-import { postgres, type PostgresSession } from '../../src/postgres.ts'
+import {
+  postgres,
+  type PostgresOptions,
+  type PostgresPool,
+  type PostgresSession,
+} from '../../src/postgres.ts'
 import { listenTo } from '../messages.ts'
 
 const server = await startPostgres()
@@ -9,6 +14,9 @@ afterAll(async () => {
   await db.close()
   await server.close()
 })
+
+const open = (options: PostgresOptions): PostgresPool =>
+  postgres({ connectionString: server.url, ...options }).open()
 
 async function createTable(name: string): Promise<void> {
   await db.query(`create table ${name} (id int primary key, n int)`)
@@ -197,4 +205,95 @@ test('a server that falls silent during a transaction does not keep its caller',
 test('the session ends with its transaction', async () => {
   const session = await db.transaction((tx) => tx)
   await expect(session.query('select 1')).rejects.toThrow('its lease or transaction is over')
+})
+
+test('a first statement whose value cannot be converted leaves the transaction its beginning', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.query('create table begun (n int)')
+  const circular: { self?: unknown } = {}
+  circular.self = circular
+  const work = db.transaction(async (session) => {
+    await expect(session.query('insert into begun values ($1)', [circular])).rejects.toThrow(TypeError)
+    await session.query('insert into begun values ($1)', [1])
+    throw new Error('not so')
+  })
+  await expect(work).rejects.toThrow('not so')
+  const aborted = db.transaction(async (session) => {
+    const signal = AbortSignal.abort(new Error('too late'))
+    await expect(session.query('insert into begun values (2)', undefined, { signal })).rejects.toThrow(
+      'too late',
+    )
+    await session.query('insert into begun values (3)')
+    throw new Error('not so')
+  })
+  await expect(aborted).rejects.toThrow('not so')
+  expect((await db.query('select n from begun')).rows).toEqual([])
+})
+
+test('a connection that no longer knows its prepared BEGIN begins all the same', async () => {
+  await using db = open({ maxSize: 1, multiplex: false })
+  await db.query('create table unprepared (n int)')
+  const insert = 'insert into unprepared values ($1)'
+  await db.transaction((session) => session.query(insert, [1]))
+  await db.query(`do $$ begin execute 'deallocate all'; end $$`)
+  const work = db.transaction(async (session) => {
+    await session.query(insert, [2])
+    throw new Error('not so')
+  })
+  await expect(work).rejects.toThrow('not so')
+  expect((await db.query('select n from unprepared')).rows).toEqual([{ n: 1 }])
+})
+
+test('what nobody awaits is part of the transaction, and what comes after its end is refused', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.query('create table unawaited (n int)')
+  let late: PostgresSession | undefined
+  await db.transaction((session) => {
+    for (const n of [1, 2, 3]) void session.query('insert into unawaited values ($1)', [n])
+    late = session
+  })
+  await expect(late!.query('insert into unawaited values (4)')).rejects.toThrow(TypeError)
+  expect((await db.query('select n from unawaited order by n')).rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+  const readOnly = db.transaction(
+    (session) => void session.query('insert into unawaited values (5)').catch(() => {}),
+    { readOnly: true },
+  )
+  await expect(readOnly).rejects.toMatchObject({ code: 'CONNECTIONS_ROLLED_BACK', sqlState: '25006' })
+})
+
+test('a limit that ends a transaction while it commits says that it may have run', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.query('create table committed (n int)')
+  await db.query(`create function wait() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.5); return null; end $$`)
+  await db.query(`create constraint trigger wait after insert on committed
+    deferrable initially deferred for each row execute function wait()`)
+  const ended = db.transaction((session) => session.query('insert into committed values ($1)', [1]), {
+    timeoutMs: 200,
+  })
+  await expect(ended).rejects.toMatchObject({ code: 'CONNECTIONS_TIMEOUT', mayHaveRun: true })
+  const sleeping = db.transaction((session) => session.query('select pg_sleep(5)'), { timeoutMs: 50 })
+  await expect(sleeping).rejects.toMatchObject({ code: 'CONNECTIONS_TIMEOUT', mayHaveRun: false })
+})
+
+test('rows of a copy cannot come from the connection that it takes', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.query('create table copied_from (n int)')
+  const work = db.transaction((session) =>
+    session.copyFrom(
+      'copied_from',
+      ['n'],
+      session.cursor<[number]>('select 1', [], { rowMode: 'array' }).rows(),
+    ),
+  )
+  await expect(work).rejects.toThrow('this connection takes rows by copyFrom')
+})
+
+test('what a text of several statements sets is discarded, whichever of them sets it', async () => {
+  await using db = open({ maxSize: 1 })
+  await db.transaction((session) => session.query(`set work_mem = '77MB'; select 1`))
+  await db.transaction((session) => session.query(`do $$ begin execute 'set work_mem = ''78MB'''; end $$`))
+  const { rows } = await db.query<{ work_mem: string }>('show work_mem')
+  expect(rows).not.toEqual([{ work_mem: '77MB' }])
+  expect(rows).not.toEqual([{ work_mem: '78MB' }])
 })

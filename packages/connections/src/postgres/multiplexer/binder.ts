@@ -40,6 +40,8 @@ export class Binder {
   /** In this round: whether another line is wanted, whether none is open. */
   #foundNoLine = false
   #noneOpen = false
+  /** In this round: whether the last line is kept from those that are not known to be slow. */
+  #noneToBorrow = false
 
   constructor(maxLines: number, fairness: 'equal' | 'isolate') {
     this.#maxLines = maxLines
@@ -110,6 +112,7 @@ export class Binder {
     this.#at = 0
     this.#foundNoLine = false
     this.#noneOpen = false
+    this.#noneToBorrow = false
     this.#sort()
     if (!this.#isolate) this.#forecast.update(now, this.#waiting)
   }
@@ -122,6 +125,7 @@ export class Binder {
       const { first } = profile
       if (first === undefined) continue
       const exclusive = profile.needsOwnLine
+      if (exclusive && this.#noneToBorrow && !profile.cost.knownSlow) continue
       if (!exclusive && holdMs > 0 && now - first.arrivedAt < holdMs) continue
       const line = exclusive ? this.#lineAlone(profile, now) : this.#lineShared(profile)
       if (line === undefined) continue
@@ -169,7 +173,8 @@ export class Binder {
     let at = this.#at
     for (; at + 1 < waiting.length; at++) {
       const next = waiting[at + 1]!
-      if (next.first!.order > first.order) break
+      // Code of the caller's may have withdrawn the last one there meanwhile.
+      if ((next.first?.order ?? -1) > first.order) break
       waiting[at] = next
     }
     waiting[at] = profile
@@ -195,7 +200,7 @@ export class Binder {
 
   /** The line with the least work before it, unless it is the last one open to the statements that share. */
   #lineAlone(profile: Profile, now: number): Line | undefined {
-    if (this.#heldUp(profile)) return undefined
+    if (this.#heldUp(profile, now)) return undefined
     let best: Line | undefined
     let open = 0
     for (const line of this.lines) {
@@ -213,6 +218,8 @@ export class Binder {
     }
     this.#foundNoLine = true
     this.#noneOpen = open === 0
+    // Nor may those that came later.
+    if (!profile.cost.knownSlow) this.#noneToBorrow = true
     return undefined
   }
 
@@ -230,9 +237,11 @@ export class Binder {
   }
 
   /** Whether copies of it are stuck, at a lock perhaps, and more of them would only fill the lines. */
-  #heldUp(profile: Profile): boolean {
+  #heldUp(profile: Profile, now: number): boolean {
     if (profile.cost.knownSlow || profile.stuck.length === 0) return false
-    return profile.exclusive >= this.#bulkhead + profile.okSinceFirstStuck
+    // It may be rows that are locked, not all of the table: now and then another one is tried.
+    const probes = Math.floor((now - profile.first!.arrivedAt) / probeEveryMs)
+    return profile.exclusive >= this.#bulkhead + profile.okSinceFirstStuck + probes
   }
 
   /**
@@ -243,7 +252,10 @@ export class Binder {
   #mayBorrow(profile: Profile, now: number): boolean {
     const { cost } = profile
     const waitedMs = now - profile.first!.arrivedAt
-    if (waitedMs > reserveMs && !this.#lent && profile.stuck.length === 0) return true
+    const patienceMs = cost.knownSlow ? reserveMs : strangerMs
+    if (waitedMs > patienceMs && !this.#lent && profile.stuck.length === 0) return true
+    // A write that is as short as what is shared.
+    if (!cost.needsOwnLine && !profile.suspect) return true
     if (this.#isolate || !cost.knownSlow || cost.meanMs > 100) return false
     if (profile.overdue(now)) return false
     return waitedMs > Math.max(3, 0.5 * cost.meanMs) || this.#freeAt(now) - now < soonMs
@@ -262,6 +274,10 @@ export class Binder {
   }
 }
 
+/** How long one waits for the last line of which nothing is known. */
+const strangerMs = 50
+/** How often one more is tried of a text of which others are stuck. */
+const probeEveryMs = 250
 /** For how long after the last shared statement a line is kept for the next. */
 const reserveMs = 1_000
 /** For how long shared statements may be left without a line, by what is known of the others. */

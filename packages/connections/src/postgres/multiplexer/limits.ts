@@ -53,7 +53,17 @@ export class Limits {
     const room = maxWaiting + maxSize - binder.lines.length
     if (binder.queued <= room) return
     const waiting = [...binder.statements()].toSorted((a, b) => a.order - b.order)
-    for (const statement of waiting.slice(room)) this.#giveUp(statement, queueFullOf(this.#pool, maxWaiting))
+    for (const statement of waiting.slice(room)) this.#giveUp(statement, this.#queueFull(statement))
+  }
+
+  /** Why nobody may wait besides those that were left waiting, if so. */
+  refusal(left: number, lines: number): ConnectionsError | undefined {
+    const { maxWaiting, maxSize } = this.#options
+    return left < maxWaiting + maxSize - lines ? undefined : queueFullOf(this.#pool, maxWaiting, false)
+  }
+
+  #queueFull({ sentAt }: Statement): ConnectionsError {
+    return queueFullOf(this.#pool, this.#options.maxWaiting, sentAt > 0)
   }
 
   #watch(statement: Statement, timeoutMs: number | undefined, signal: AbortSignal | undefined): void {

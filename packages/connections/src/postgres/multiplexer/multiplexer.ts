@@ -1,4 +1,4 @@
-import { brief, sessionStateOf } from '../failures.ts'
+import { brief, sessionStateOf, unreachable } from '../failures.ts'
 import type { CheckedOptions, QueryOptions, QueryResult } from '../options.ts'
 import { closedError } from '../pool-errors.ts'
 import type { StatementLog } from '../statement-log.ts'
@@ -42,6 +42,8 @@ export class Multiplexer {
   readonly #readsSafely: boolean
   #order = 0
   #inFlight = 0
+  /** How many were left waiting when lines were last given out. */
+  #left = 0
   #now = 0
   /** When there was last more than one statement. */
   #crowdedAt = -Infinity
@@ -90,6 +92,11 @@ export class Multiplexer {
     if (options.replica === true && !this.#readsSafely) return this.#host.runAlone(text, values, options)
     if (options.signal?.aborted) return Promise.reject(options.signal.reason)
     if (this.#closed) return Promise.reject(closedError(this.#pool))
+    if (this.#left > 0) {
+      const refusal = this.#limits.refusal(this.#left, this.#binder.lines.length)
+      if (refusal !== undefined) return Promise.reject(refusal)
+    }
+    if (options.writes === true && profile.kind === 'shared') profile.kind = 'write'
     return new Promise((resolve, reject) => {
       const alone = this.#isAlone()
       const now = this.#touch(alone ? 'by hand' : 'when the moment is over')
@@ -181,6 +188,7 @@ export class Multiplexer {
       if (this.#binder.wantsLine || lines.length === 0) this.#supply.grow(now)
       this.#limits.shed(this.#binder)
     }
+    this.#left = this.#binder.queued
     if (this.#host.wanted > 0) this.yieldLine()
     if (this.#closing !== undefined && this.#binder.queued + this.#inFlight === 0) this.#closing()
   }
@@ -282,7 +290,8 @@ export class Multiplexer {
     // There are others, or the server is only away for a while: each statement waits within its limit, and with the
     // next beat another attempt is made. Made at once, one that is refused at once would leave room for nothing else.
     if (this.#binder.lines.length > 0 || this.#host.mayPass(error)) return
-    for (const statement of this.#binder.statements()) this.#giveUp(statement, error)
+    for (const statement of this.#binder.statements())
+      this.#giveUp(statement, unreachable(error, statement.sentAt > 0))
   }
 }
 

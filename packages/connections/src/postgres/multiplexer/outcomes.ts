@@ -65,6 +65,8 @@ export class Outcomes {
         statement.lost(line.openedAt, now)
         this.#log.retried(serverError(sent.failure?.error)?.code ?? 'lost')
         if (sent.prepared !== undefined) line.client.wire.prepared.forget(sent.prepared)
+        // Which of the two the server does not know is not said.
+        if (sent.writes) line.client.wire.renewWritable()
         return this.#again(statement)
       case 'failed': {
         // Another copy of it may still be answered.

@@ -38,4 +38,4 @@ const sessionWords = new Set([
 const writeWords = new Set(['insert', 'update', 'delete', 'merge'])
 const sharedWords = new Set([...writeWords, 'select', 'with', 'values', 'table', 'show', 'explain'])
 const sideEffects =
-  /\b(pg_(notify|try_advisory\w*|advisory\w*|terminate_backend|cancel_backend)|set_config|dblink\w*|lo_\w+)\s*\(/i
+  /\b(pg_(notify|logical_\w+|replication_slot_advance|try_advisory\w*|advisory\w*|terminate_backend|cancel_backend)|set_config|dblink\w*|lo_\w+)\s*\(/i

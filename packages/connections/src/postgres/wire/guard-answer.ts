@@ -7,9 +7,9 @@ export function guardText(readOnly: boolean): string {
 }
 
 /** What lets the rest of its transaction write all the same, to be prepared on each connection. */
-export function writable(): Prepared {
+export function writable(count: number): Prepared {
   const text = 'set transaction_read_only = off'
-  return { name: 'code_writable', text, sent: false, described: true, shape: undefined }
+  return { name: `code_writable_${count}`, text, sent: false, described: true, shape: undefined }
 }
 
 /** The answer to a setting without which the connection is of no use. */

@@ -19,7 +19,8 @@ export type { WireNotification } from './replies.ts'
 export class Wire {
   readonly prepared: PreparedStatements
   /** Lets a statement write although the connection is to be `readOnly`: a prelude for `run`. */
-  readonly writable: Prepared = writable()
+  #writable = writable(0)
+  #renewals = 0
   /** When something came from the server last, by `performance.now()`. */
   heardAt = 0
   /** Whether statements are only to read, which the server sees to from the next one on. */
@@ -60,7 +61,7 @@ export class Wire {
         prepared.sent = false
       },
       onClear: () => {
-        this.writable.sent = false
+        this.#writable.sent = false
         this.#isReadOnly = false
       },
     })
@@ -127,6 +128,16 @@ export class Wire {
       answer.parsing = prepared
       prepared.sent = true
     }
+  }
+
+  /** Lets a statement write although the connection is `readOnly`: a prelude for `run`. */
+  get writable(): Prepared {
+    return this.#writable
+  }
+
+  /** Has that prepared anew, under a name that the server cannot know. */
+  renewWritable(): void {
+    this.#writable = writable(++this.#renewals)
   }
 
   /** Says a text that may hold several statements, to be sent by `flush`. */
