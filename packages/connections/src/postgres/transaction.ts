@@ -9,7 +9,8 @@ import { LentSession, type PostgresSession } from './postgres-session.ts'
 export class Transaction implements Disposable {
   readonly #begin: string
   readonly #retries: number
-  readonly #stop = new AbortController()
+  /** There only if something may end it: listening to it costs each statement. */
+  readonly #stop: AbortController | undefined
   readonly #given: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout | undefined
   #attempts = 0
@@ -26,11 +27,12 @@ export class Transaction implements Disposable {
     if (isolation !== undefined && !isolations.includes(isolation)) {
       throw new TypeError(`isolation must be one of ${isolations.join(', ')}, got ${describe(isolation)}`)
     }
+    if (timeoutMs !== undefined || signal !== undefined) this.#stop = new AbortController()
     if (timeoutMs !== undefined) {
       checkMs('timeoutMs', timeoutMs)
       this.#timer = setTimeout(() => {
         const message = `${pool}: the transaction was not done after ${timeoutMs} ms`
-        this.#stop.abort(
+        this.#stop?.abort(
           new ConnectionsError('CONNECTIONS_TIMEOUT', message, { mayHaveRun: this.#committing }),
         )
       }, timeoutMs)
@@ -42,8 +44,8 @@ export class Transaction implements Disposable {
     else signal?.addEventListener('abort', this.#onAbort)
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal
+  get signal(): AbortSignal | undefined {
+    return this.#stop?.signal
   }
 
   [Symbol.dispose](): void {
@@ -74,14 +76,18 @@ export class Transaction implements Disposable {
     } catch (error) {
       session.end()
       // One that was given up keeps nobody waiting: it is rolled back on the connection's return.
-      if (!signal.aborted && !client.settling) await client.rollback()
+      if (signal?.aborted !== true && !client.settling) await client.rollback()
       throw error
     }
   }
 
   /** The SQLSTATE for which it is worth another attempt, if there is one left. */
   retryReason(error: unknown): string | undefined {
-    if (this.#attempts > this.#retries || this.signal.aborted || !(error instanceof ConnectionsError)) {
+    if (
+      this.#attempts > this.#retries ||
+      this.signal?.aborted === true ||
+      !(error instanceof ConnectionsError)
+    ) {
       return undefined
     }
     return error.sqlState === '40001' || error.sqlState === '40P01' ? error.sqlState : undefined
@@ -93,7 +99,7 @@ export class Transaction implements Disposable {
     await unlessAborted(sleep(Math.random() * longestMs), this.signal)
   }
 
-  readonly #onAbort = (): void => this.#stop.abort(this.#given?.reason)
+  readonly #onAbort = (): void => this.#stop?.abort(this.#given?.reason)
 }
 
 /** The promise's outcome, or the signal's reason as soon as it aborts. */
