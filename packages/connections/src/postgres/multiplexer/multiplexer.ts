@@ -18,6 +18,7 @@ import { inspect } from './rescue.ts'
 import { Sent } from './sent.ts'
 import { Statement } from './statement.ts'
 import { Ticker } from './ticker.ts'
+import { unsettled } from './unsettled.ts'
 
 /**
  * Runs single statements over few connections, several under way on each: they wait in a queue of their text, are
@@ -129,23 +130,15 @@ export class Multiplexer {
   /** What is under way or waits, oldest first: for how long, and its text. */
   pending(): readonly { readonly heldMs: number; readonly label: string }[] {
     const now = performance.now()
-    return [...this.#unsettled()]
+    return [...unsettled(this.#binder)]
       .toSorted((a, b) => a.order - b.order)
       .map(({ arrivedAt, text }) => ({ heldMs: now - arrivedAt, label: `${this.#pool}: ${brief(text)}` }))
   }
 
   /** Rejects whatever is not done yet. */
   abandon(error?: unknown): void {
-    for (const statement of this.#unsettled())
+    for (const statement of unsettled(this.#binder))
       this.#giveUp(statement, error ?? closedError(this.#pool, statement.sentAt > 0))
-  }
-
-  #unsettled(): Set<Statement> {
-    const found = new Set(this.#binder.statements())
-    for (const line of this.#binder.lines) {
-      for (const { statement } of line.sent) if (!statement.settled) found.add(statement)
-    }
-    return found
   }
 
   /** Whether there is one caller only, now and for a while: then nothing is gained by waiting for others. */
@@ -279,7 +272,7 @@ export class Multiplexer {
     }
     this.#lanes.look(now)
     if (sweep) {
-      this.#limits.sweep(this.#unsettled(), now)
+      this.#limits.sweep(unsettled(this.#binder), now)
       this.#supply.giveBackIdle(now)
     }
     if (this.#binder.queued > 0) this.#touch()
