@@ -190,7 +190,7 @@ test('health tells of a living server and, within its limit, of a silent one', a
 test('a close waits for what is under way and leaves no connection', async () => {
   const db = open({ name: 'closing', maxSize: 3 })
   const queries = [1, 2, 3].map((n) => db.query('select pg_sleep(0.5), $1::int as n', [n]))
-  await vi.waitFor(() => expect(db.stats().inUse).toBe(2))
+  await vi.waitFor(() => expect(db.stats().inUse).toBeGreaterThan(1))
   const closing = db.close()
   expect((await Promise.all(queries)).map(({ rowCount }) => rowCount)).toEqual([1, 1, 1])
   expect(await closing).toMatchObject({ closed: true, holders: [] })

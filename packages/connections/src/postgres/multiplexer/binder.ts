@@ -25,6 +25,11 @@ export class Binder {
   readonly #forecast: WaitForecast
   /** The texts of which some wait. In a round, those that are still to be looked at, by the age of their oldest. */
   readonly #waiting: Profile[] = []
+  /** How many texts are still listed of which none waits any more, and whether the order may be another. */
+  #emptied = 0
+  #unsorted = false
+  /** When a slow one came last. */
+  #slowAt = -Infinity
   #queued = 0
   /** Which of them is looked at next. */
   #at = 0
@@ -72,14 +77,17 @@ export class Binder {
   }
 
   add(statement: Statement): void {
-    this.#list(statement.profile)
+    const { profile } = statement
+    if (profile.cost.knownSlow) this.#slowAt = statement.arrivedAt
+    this.#list(profile)
     this.#queued++
-    statement.profile.push(statement)
+    profile.push(statement)
   }
 
   /** Queues one again that was sent, at its place among those of its text. */
   addAgain(statement: Statement): void {
     this.#list(statement.profile)
+    this.#unsorted = true
     this.#queued++
     statement.profile.putBack(statement)
   }
@@ -89,6 +97,7 @@ export class Binder {
     if (!statement.queued) return
     this.#queued--
     statement.profile.withdraw(statement)
+    this.#unsorted = true
   }
 
   /** All that wait, in no order. */
@@ -113,8 +122,8 @@ export class Binder {
     this.#foundNoLine = false
     this.#noneOpen = false
     this.#noneToBorrow = false
-    this.#sort()
-    if (!this.#isolate) this.#forecast.update(now, this.#waiting)
+    if (this.#unsorted || 2 * this.#emptied > this.#waiting.length) this.#sort()
+    if (!this.#isolate) this.#forecast.update(now, now - this.#slowAt < slowForMs ? this.#waiting : [])
   }
 
   /** The next to be sent, until there is none in this round. */
@@ -133,14 +142,18 @@ export class Binder {
       const share = exclusive ? 1 : 1 / profile.cost.depth
       this.#queued--
       const statement = profile.shift()
-      this.#sink(profile)
+      if (profile.first === undefined) this.#emptied++
+      else this.#sink(profile)
       return { statement, line, exclusive, share }
     }
     return undefined
   }
 
   #list(profile: Profile): void {
-    if (profile.listed) return
+    if (profile.listed) {
+      if (profile.first === undefined) this.#unsorted = true
+      return
+    }
     profile.listed = true
     this.#waiting.push(profile)
   }
@@ -162,13 +175,14 @@ export class Binder {
       waiting[kept++] = profile
     }
     waiting.length = kept
+    this.#emptied = 0
+    this.#unsorted = false
     if (!sorted) waiting.sort((a, b) => a.first!.order - b.first!.order)
   }
 
   /** Brings the text whose oldest was taken behind those whose oldest is older now. */
   #sink(profile: Profile): void {
-    const { first } = profile
-    if (first === undefined) return
+    const first = profile.first!
     const waiting = this.#waiting
     let at = this.#at
     for (; at + 1 < waiting.length; at++) {
@@ -282,3 +296,5 @@ const probeEveryMs = 250
 const reserveMs = 1_000
 /** For how long shared statements may be left without a line, by what is known of the others. */
 const soonMs = 1
+/** For how long after a slow one came others may wait for it. */
+const slowForMs = 2_000
